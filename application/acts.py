@@ -5,18 +5,12 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import (
-    Client,
-    RPCTimeoutOrCancelledError,
-    WorkflowHandle,
-    WorkflowUpdateFailedError,
-)
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.again import Again
 from application.attention import left_open
 from application.errors import NotFound, NotNow, NotPossible, NoWorkerAnswered, SagaWedged
-from application.placement import Placement
 from application.possible_acts import why_ended
 from application.run import Run
 from application.run_history import if_known
@@ -25,7 +19,6 @@ from application.threads import on_thread
 from contracts.acts import MESSAGES, Act
 from contracts.base import digest
 from contracts.decisions import Decision, StepEvidence, act_of
-from contracts.ids import saga_id
 from contracts.states import SagaState
 from contracts.stubs import PAYMENT_ANSWERED
 from participants.order.service import OrderService
@@ -47,17 +40,14 @@ ALREADY = "AlreadySo"
 class ActSender:
     """Does to orders what people decided: sagas take it, or a failed order is placed again."""
 
-    def __init__(
-        self, client: Client, order_service: OrderService, runs: Runs, placement: Placement
-    ) -> None:
-        """Tell sagas through `client`, and see in `runs` what became of it.
+    def __init__(self, order_service: OrderService, runs: Runs) -> None:
+        """Tell the sagas of `runs`, and see there what became of it.
 
-        `order_service` knows why a saga takes nothing any more, and `placement` places again.
+        `order_service` knows why a saga takes nothing any more.
         """
-        self._client = client
         self._order_service = order_service
         self._runs = runs
-        self._again = Again(placement, order_service, runs)
+        self._again = Again(order_service, runs)
 
     async def send(
         self,
@@ -109,7 +99,7 @@ class ActSender:
             return
         with if_known():
             async with temporal(ANSWER_LIMIT):
-                await self._handle(order_id).signal(PAYMENT_ANSWERED, rpc_timeout=ANSWER_LIMIT)
+                await self._runs.handle(order_id).signal(PAYMENT_ANSWERED, rpc_timeout=ANSWER_LIMIT)
 
     async def _run_for(self, order_id: str, owner: str | None) -> Run | None:
         """Return the last run of an order's saga, if it is one that the customer may see."""
@@ -135,9 +125,6 @@ class ActSender:
         need = left_open(order_id, run) if owner is None else None
         return why_ended(shown.state, need, is_closed=is_closed)
 
-    def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
-        return self._client.get_workflow_handle(saga_id(order_id))
-
     async def _tell(self, order_id: str, update: str, decision: Decision, update_id: str) -> None:
         """Let the saga take an act, by an update; by a signal when it takes no more updates.
 
@@ -162,7 +149,7 @@ class ActSender:
         self, order_id: str, update: str, decision: Decision, update_id: str, seconds: float
     ) -> None:
         limit = timedelta(seconds=seconds)
-        handle = self._handle(order_id)
+        handle = self._runs.handle(order_id)
         ask = handle.execute_update(update, decision, id=update_id, rpc_timeout=limit)
         try:
             async with temporal():
@@ -182,7 +169,7 @@ class ActSender:
             NotNow: no finished task has heard it by then.
         """
         async with temporal(ANSWER_LIMIT):
-            await self._handle(order_id).signal(message, decision, rpc_timeout=ANSWER_LIMIT)
+            await self._runs.handle(order_id).signal(message, decision, rpc_timeout=ANSWER_LIMIT)
         while time.monotonic() < end:
             signal = await self._last_signal(order_id, message, [decision.model_dump()])
             if signal is not None and signal.is_heard:

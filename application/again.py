@@ -19,9 +19,9 @@ from participants.order.service import OrderService
 class Again:
     """Starts the sagas of orders that are placed again, each at most once."""
 
-    def __init__(self, placement: Placement, order_service: OrderService, runs: Runs) -> None:
-        """Start sagas by `placement`, of orders as `order_service` and `runs` have them."""
-        self._placement = placement
+    def __init__(self, order_service: OrderService, runs: Runs) -> None:
+        """Place orders as `order_service` and `runs` have them."""
+        self._placement = Placement(order_service, runs)
         self._order_service = order_service
         self._runs = runs
 

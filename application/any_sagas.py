@@ -28,7 +28,6 @@ class AnySagas:
 
     def __init__(self, client: Client) -> None:
         """Ask Temporal through `client`."""
-        self._client = client
         self._runs = Runs(client, is_event=anything)
 
     async def view(self, workflow_id: str) -> SagaView:
@@ -47,7 +46,7 @@ class AnySagas:
 
     async def _plan(self, workflow_id: str) -> tuple[PlannedStep, ...]:
         """Return the steps that a saga has named; none where no worker tells, or none of ours."""
-        handle = self._client.get_workflow_handle(workflow_id)
+        handle = self._runs.client.get_workflow_handle(workflow_id)
         try:
             status = await handle.query("status", rpc_timeout=PLAN_LIMIT)
             return PLAN.validate_python(status["steps"])

@@ -11,7 +11,6 @@ from temporalio.service import RPCError
 from application.acts import ActSender
 from application.closing import Closing
 from application.errors import NotFound, NotNow, NotPossible
-from application.placement import Placement
 from application.runs import Runs
 from application.threads import on_thread
 from contracts.acts import MESSAGES, Act
@@ -115,9 +114,8 @@ class _Acts:
         self._batch = batch
         self._decision = batch.decision
         self._runs = Runs(client)
-        self._closing = Closing(client, order_service, asyncio.Event(), self._runs)
-        placement = Placement(client, order_service, self._runs)
-        self._sender = ActSender(client, order_service, self._runs, placement)
+        self._closing = Closing(order_service, self._runs, asyncio.Event())
+        self._sender = ActSender(order_service, self._runs)
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
         """Act on an order once, and return what came of it; None when it is to be tried again."""

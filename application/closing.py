@@ -3,14 +3,13 @@
 import asyncio
 from contextlib import suppress
 
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError
 
 from application.run import Run
 from application.runs import Runs
 from application.shared_answers import SharedAnswers
 from application.threads import on_thread
-from contracts.ids import saga_id
 from contracts.states import OrderStatus, SagaState
 from participants.order.reads import OrderReads
 
@@ -27,14 +26,8 @@ WAITING = frozenset({SagaState.AWAITING_REVIEW, SagaState.AWAITING_CUSTOMER})
 class Closing:
     """Waits for orders to close, by Temporal's news and by their records, whichever is first."""
 
-    def __init__(
-        self, client: Client, records: OrderReads, stopping: asyncio.Event, runs: Runs
-    ) -> None:
-        """Hear of sagas through `client`, read `records`; stop waiting once `stopping` is set.
-
-        Whether a saga waits for somebody is asked of `runs`.
-        """
-        self._client = client
+    def __init__(self, records: OrderReads, runs: Runs, stopping: asyncio.Event) -> None:
+        """Hear of the sagas of `runs`, read `records`; stop waiting once `stopping` is set."""
         self._records = records
         self._stopping = stopping
         self._runs = runs
@@ -66,7 +59,7 @@ class Closing:
     async def _news(self, order_id: str) -> None:
         """Wait until Temporal says that an order's saga has ended, well or not."""
         with suppress(WorkflowFailureError):
-            await self._client.get_workflow_handle(saga_id(order_id)).result()
+            await self._runs.handle(order_id).result()
         self._runs.pulse.hear()
 
     async def _news_on_record(self, order_id: str) -> None:

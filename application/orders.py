@@ -64,9 +64,9 @@ class Orders:
         self._operations_log = operations_log
         self.runs = watch.runs
         self.sagas = AnySagas(client)
-        self._placement = Placement(client, order_service, self.runs)
-        self._closing = Closing(client, order_service, stopping, self.runs)
-        self.acts = ActSender(client, order_service, self.runs, self._placement)
+        self._placement = Placement(order_service, self.runs)
+        self._closing = Closing(order_service, self.runs, stopping)
+        self.acts = ActSender(order_service, self.runs)
         self.watch = watch
         self.lists = OrderLists(watch.visibility, watch, order_service, links)
         self.batches = BatchOperations(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.broadcast import Shared
@@ -54,7 +54,7 @@ class Runs:
 
         `options` are how histories are read, as of `Reader`; by default as orders' sagas have them.
         """
-        self._client = client
+        self.client = client
         self._options = options or OF_ORDERS
         self.pulse = Pulse()
         self._decode = decoder(client)
@@ -92,11 +92,11 @@ class Runs:
         Raises:
             NotNow: Temporal is away.
         """
-        handle = self._client.get_workflow_handle(workflow_id)
+        handle = self.client.get_workflow_handle(workflow_id)
         chain = self._chain(limit)
         with if_known():
             async with temporal(limit, self.pulse):
-                if has_closed and (whole := await read_whole(self._client, handle.id, limit)):
+                if has_closed and (whole := await read_whole(self.client, handle.id, limit)):
                     return chain.tell(Run.of(whole.info(), self._decode), whole)
                 description = await handle.describe(rpc_timeout=limit)
                 last, before = await chain.read(description)
@@ -119,16 +119,15 @@ class Runs:
 
         Another run may follow it.
         """
-        handle = self._client.get_workflow_handle(saga_id(order_id))
         with if_known():
             async with temporal():
-                description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
+                description = await self.handle(order_id).describe(rpc_timeout=ANSWER_LIMIT)
                 chain = self._chain(ANSWER_LIMIT)
                 last, before = await chain.read(description)
                 for moment in before.moments:
                     yield moment
                 reader = chain.begin(last.start)
-                run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
+                run = self.client.get_workflow_handle(description.id, run_id=description.run_id)
                 async for event in run.fetch_history_events(wait_new_event=True):
                     for moment in reader.read(event):
                         yield moment
@@ -139,16 +138,18 @@ class Runs:
         Raises:
             NotNow: Temporal is away.
         """
-        handle = self._client.get_workflow_handle(saga_id(order_id))
         with if_known():
             async with temporal(ANSWER_LIMIT):
-                return Run.of_description(
-                    await handle.describe(rpc_timeout=ANSWER_LIMIT), self._decode
-                )
+                description = await self.handle(order_id).describe(rpc_timeout=ANSWER_LIMIT)
+                return Run.of_description(description, self._decode)
         return None
 
+    def handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
+        """Return what an order's saga is told and asked by."""
+        return self.client.get_workflow_handle(saga_id(order_id))
+
     def _chain(self, limit: timedelta) -> Chain:
-        return Chain(self._client, self._decode, limit, **self._options)
+        return Chain(self.client, self._decode, limit, **self._options)
 
 
 @asynccontextmanager

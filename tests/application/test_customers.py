@@ -6,6 +6,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from application.errors import NotNow
+from application.runs import Runs
 from contracts.ids import saga_id
 from contracts.states import SagaState
 from contracts.stubs import PAYMENT_ANSWERED, SAGA_STATE
@@ -45,7 +46,7 @@ async def test_who_waits_hears_it_and_nobody_else(temporal: Client) -> None:
     So what comes late, twice or about strangers costs no saga an event.
     """
     queue = "customers"
-    sender = act_sender(temporal)
+    sender = act_sender(Runs(temporal))
     async with Worker(temporal, task_queue=queue, workflows=[Waiting]):
         handles = {
             state: await temporal.start_workflow(
@@ -68,4 +69,4 @@ async def test_with_temporal_away_the_event_is_to_come_again() -> None:
     """The API answers 503 to this."""
     client = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
     with pytest.raises(NotNow):
-        await act_sender(client).tell_of_answer("cart-1")
+        await act_sender(Runs(client)).tell_of_answer("cart-1")

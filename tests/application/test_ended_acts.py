@@ -8,12 +8,10 @@ from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
-from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
 from application.errors import NotFound, NotPossible, ServiceError
-from application.placement import Placement
 from application.run import Run
 from application.runs import Runs
 from contracts.acts import Act
@@ -47,9 +45,9 @@ async def refusal(
         return known_run if owner in (None, OWNER) else None
 
     handle = SimpleNamespace(execute_update=gone)
-    client = cast(Client, SimpleNamespace(get_workflow_handle=lambda _id: handle))
-    runs = cast(Runs, SimpleNamespace(describe=known, find=known))
-    sender = ActSender(client, service, runs, Placement(client, service, runs))
+    sagas = SimpleNamespace(describe=known, find=known, handle=lambda _order_id: handle)
+    runs = cast(Runs, sagas)
+    sender = ActSender(service, runs)
     with pytest.raises((NotFound, NotPossible)) as error_info:
         await sender.send(order_id, Act.CANCEL, Decision(by="ann", reason="no"), owner=owner)
     return error_info.value

@@ -52,7 +52,7 @@ async def seconds_of(saga: Saga, monkeypatch: pytest.MonkeyPatch) -> float:
     """Return how long the order of a saga is followed."""
     monkeypatch.setattr(closing, "SAGA_LOOK_SECONDS", 0.01)
     client = cast(Client, saga)
-    waiting = Closing(client, cast(OrderReads, None), asyncio.Event(), Runs(client))
+    waiting = Closing(cast(OrderReads, None), Runs(client), asyncio.Event())
     began = monotonic()
     await waiting.wait("7", 0.3, or_until_it_waits=True)
     return monotonic() - began

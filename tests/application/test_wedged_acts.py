@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from temporalio.client import Client
 
 from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.order_view import view_of_run
@@ -42,8 +41,8 @@ async def test_silence_is_that_of_a_wedged_saga_where_its_order_says_so(
         return silent_run
 
     handle = SimpleNamespace(execute_update=no_answer)
-    client = cast(Client, SimpleNamespace(get_workflow_handle=lambda _id: handle))
-    sender = act_sender(client, cast(Runs, SimpleNamespace(describe=describe)))
+    sagas = SimpleNamespace(describe=describe, handle=lambda _order_id: handle)
+    sender = act_sender(cast(Runs, sagas))
     with pytest.raises((NotNow, NotPossible)) as error_info:
         await sender.send("7", Act.CANCEL, Decision(by="ann", reason="no"), "cancel-1")
     assert error_info.type is error

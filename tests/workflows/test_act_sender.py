@@ -69,7 +69,7 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    sender = act_sender(sparing)
+    sender = act_sender(Runs(sparing))
     order_id = script.saga_id.removeprefix("order-")
     for number in range(MOST_UPDATES):
         await sender.send(order_id, Act.CANCEL, why(number), f"cancel-{number}")
@@ -106,7 +106,7 @@ async def test_a_batch_operation_knows_its_own_words(
     await script.expect(RegisterOrderCommand)
     order_id = script.saga_id.removeprefix("order-")
     told_id = "under the id that an earlier run was told"
-    await act_sender(sparing).send(order_id, Act.APPROVE, why(1), told_id)
+    await act_sender(Runs(sparing)).send(order_id, Act.APPROVE, why(1), told_id)
     messages = {}
     for batch_id in ("second-try", "first-try"):
         words = {"act": "approve", "filter": {}, **why(1).model_dump()}
@@ -140,6 +140,6 @@ async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
             ).raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
                 pass
         with pytest.raises(SagaWedged) as error_info:
-            await act_sender(sparing).send("wedged", Act.CANCEL, why(1), "cancel-1")
+            await act_sender(Runs(sparing)).send("wedged", Act.CANCEL, why(1), "cancel-1")
         await handle.terminate()
     assert "goes on by itself once a corrected orchestrator runs" in str(error_info.value)
