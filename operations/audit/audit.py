@@ -141,7 +141,7 @@ async def _check_again(
     if run is not None and run.is_open:
         return []
     accounts = await asyncio.to_thread(read_accounts, databases, order_id)
-    account = accounts.get(order_id, OrderAccount())
+    account = accounts[order_id]
     is_under_way = sagas is None and account.status == OrderStatus.PENDING
     return [] if is_under_way else account.discrepancies()
 
