@@ -63,6 +63,11 @@ class OperationsQuery(OperationFilter):
     until: Instant | None = Field(default=None, description="before this time")
     limit: int = Field(default=50, ge=1, le=MOST_ON_A_PAGE, description="so many at most")
 
+    def following(self, before: str) -> str:
+        """Return the address at which the log goes on behind an entry."""
+        parameters = self.model_dump(mode="json", exclude_defaults=True)
+        return f"/operations?{urlencode({**parameters, 'before': before})}"
+
 
 class OperationsLog:
     """The log of operations of one order database, for one front door."""
@@ -125,12 +130,7 @@ class OperationsLog:
             Exception: the order service's database does not answer.
         """
         entries, before = await on_thread(self._operations.page, query, query.limit)
-        if before is None:
-            return OperationList(operations=tuple(entries), next=None)
-        parameters = query.model_dump(mode="json", exclude_defaults=True)
-        parameters["before"] = before
-        following = f"/operations?{urlencode(parameters)}"
-        return OperationList(operations=tuple(entries), next=following)
+        return OperationList(operations=tuple(entries), next=before and query.following(before))
 
     async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> NoReturn:
         """Delete what is older than the retention, for ever; `away` are the database's errors."""
