@@ -96,7 +96,7 @@ class Runs:
         chain = self._chain(limit)
         with if_known():
             async with temporal(limit, self.pulse):
-                if has_closed and (whole := await read_whole(self.client, handle.id, limit)):
+                if has_closed and (whole := await read_whole(handle, limit)):
                     return chain.tell(Run.of(whole.info(), self._decode), whole)
                 description = await handle.describe(rpc_timeout=limit)
                 last, before = await chain.read(description)
