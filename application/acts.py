@@ -117,13 +117,13 @@ class ActSender:
         if record is not None and record.closed_at is not None:
             return why_ended(record.state, None, is_closed=True)
         run = await self._run_for(order_id, owner)
-        shown = run or record
-        if shown is None:
+        standing = run or record
+        if standing is None:
             return NotFound.of(f"order {order_id}")
         is_left_open = run is None or run.is_left_open(is_on_record=record is not None)
-        is_closed = shown.closed_at is not None and not is_left_open
+        is_closed = standing.closed_at is not None and not is_left_open
         need = left_open(order_id, run) if owner is None else None
-        return why_ended(shown.state, need, is_closed=is_closed)
+        return why_ended(standing.state, need, is_closed=is_closed)
 
     async def _tell(self, order_id: str, update: str, decision: Decision, update_id: str) -> None:
         """Let the saga take an act, by an update; by a signal when it takes no more updates.

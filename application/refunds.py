@@ -39,8 +39,8 @@ def _by_answer(answer: Mapping[str, JsonValue], at: datetime) -> Refund:
         message = f"{money(amount_minor, currency)} went back to the customer at {when}"
         return Refund(amount_minor=amount_minor, currency=currency, at=at, message=message)
     if held_minor := int(str(answer.get("released_minor", 0))):
-        held = money(held_minor, currency)
-        message = f"nothing had been charged; {held} held on the card were released at {when}"
+        amount = money(held_minor, currency)
+        message = f"nothing had been charged; {amount} held on the card were released at {when}"
         return Refund(amount_minor=0, currency=currency, at=at, message=message)
     return _nothing_charged(currency)
 

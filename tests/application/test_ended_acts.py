@@ -38,14 +38,14 @@ async def refusal(
 ) -> ServiceError:
     """Return why nobody takes an act; `known_run` is the last of the saga, which has ended."""
 
-    async def gone(*_: Any, **__: Any) -> None:
+    async def find_nothing(*_: Any, **__: Any) -> None:
         raise RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
 
-    async def known(_order_id: str, owner: str | None = None) -> Run | None:
+    async def find(_order_id: str, owner: str | None = None) -> Run | None:
         return known_run if owner in (None, OWNER) else None
 
-    handle = SimpleNamespace(execute_update=gone)
-    sagas = SimpleNamespace(describe=known, find=known, handle=lambda _order_id: handle)
+    handle = SimpleNamespace(execute_update=find_nothing)
+    sagas = SimpleNamespace(describe=find, find=find, handle=lambda _order_id: handle)
     runs = cast(Runs, sagas)
     sender = ActSender(service, runs)
     with pytest.raises((NotFound, NotPossible)) as error_info:
