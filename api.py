@@ -1,7 +1,7 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -36,7 +36,7 @@ from application.webhook_sender import WebhookSender
 from config import Settings, read_settings
 from contracts.events import ENDS
 from participants.order.calls import Calls
-from participants.order.deliveries import Deliveries
+from participants.order.deliveries import Backlog, Deliveries
 from participants.order.events import OrderEvents
 from participants.order.operations import Operations
 from participants.order.service import OrderService
@@ -139,14 +139,16 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
     calls = Calls(engine, settings.attention_pauses)
     keep_calls = partial(AttentionCalls(calls, partial(_needs, door)).keep, AWAY)
-    app.state.sender = sender = _sender(Deliveries(engine, uuid4().hex), settings)
+    senders = _senders(Deliveries(engine, uuid4().hex), settings)
+    app.state.backlogs = partial(_backlogs, senders)
     retention = timedelta(days=settings.event_retention_days)
     keep_events = partial(order_events.keep, retention, AWAY)
     batch_retention = timedelta(days=settings.batch_retention_days)
     keep_batches = partial(batch_keeper.keep, lambda: door.orders().batches, batch_retention, AWAY)
     keep_log = partial(log.keep, timedelta(days=settings.operation_retention_days), AWAY)
     write_notes = partial(log.late_notes.keep_writing, AWAY)
-    works = (keep_events, keep_log, write_notes, sender.run, keep_calls, keep_batches)
+    works: list[Callable[[], Awaitable[None]]] = [sender.run for sender in senders]
+    works += [keep_events, keep_log, write_notes, keep_calls, keep_batches]
     telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()
@@ -170,13 +172,19 @@ async def _once_ready(door: Door, work: Callable[[], Awaitable[None]]) -> None:
     await work()
 
 
-def _sender(deliveries: Deliveries, settings: Settings) -> WebhookSender:
-    """Return what sends events to the receivers of the settings."""
+def _senders(deliveries: Deliveries, settings: Settings) -> list[WebhookSender]:
+    """Return what sends events to the receivers of the settings, to each by itself."""
     receivers = [
         Receiver(receiver.url, receiver.secrets, receiver.types or tuple(ENDS))
         for receiver in settings.webhook_receivers
     ]
-    return WebhookSender(deliveries, receivers, settings.webhook_pause_seconds, AWAY)
+    pause_seconds = settings.webhook_pause_seconds
+    return [WebhookSender(deliveries, each, pause_seconds, AWAY) for each in receivers]
+
+
+async def _backlogs(senders: Iterable[WebhookSender]) -> list[Backlog]:
+    """Return what waits to be sent to each receiver."""
+    return [await sender.backlog() for sender in senders]
 
 
 def _use(

@@ -5,32 +5,23 @@ the failed order's id in its memo. So two callers at once, a repeat, and a proce
 way come to the same order, and its record is linked to the failed one's from its first row on.
 """
 
-from collections.abc import Awaitable, Callable
-
-from application.caller import Caller
 from application.errors import NotFound, NotPossible, OrderIdTaken
-from application.operations_log import OperationsLog
 from application.placement import Placement, perhaps_placed
 from application.possible_acts import cannot_place_again
 from application.runs import Runs
 from application.threads import on_thread
-from contracts.acts import Act
-from contracts.decisions import Decision
 from contracts.ids import id_again
 from contracts.placing import PlaceOrder
 from contracts.record import OrderRecord
-from contracts.views import OrderView
 from participants.order.service import OrderService
-
-View = Callable[[str, Caller], Awaitable[OrderView]]
 
 
 class Again:
     """Starts the sagas of orders that are placed again, each at most once."""
 
-    def __init__(self, placement: Placement, order_service: OrderService, runs: Runs) -> None:
-        """Start sagas by `placement`, of orders as `order_service` and `runs` have them."""
-        self._placement = placement
+    def __init__(self, order_service: OrderService, runs: Runs) -> None:
+        """Place orders as `order_service` and `runs` have them."""
+        self._placement = Placement(order_service, runs)
         self._order_service = order_service
         self._runs = runs
 
@@ -89,8 +80,8 @@ class Again:
         self, order_id: str, owner: str | None, *, is_on_record: bool
     ) -> NotPossible | NotFound:
         """Return why an order is not placed again that is not closed on record."""
-        run = await self._runs.find(order_id)
-        if not is_on_record and (run is None or owner not in (None, run.order.customer_id)):
+        run = await self._runs.find(order_id, owner=owner)
+        if not is_on_record and run is None:
             return NotFound.of(f"order {order_id}")
         if run is None or run.is_left_open(is_on_record=is_on_record):
             return NotPossible(
@@ -98,30 +89,6 @@ class Again:
                 "outside, and it is not known what it took back"
             )
         return NotPossible(f"only an order that failed is placed again: this one is {run.state}")
-
-
-class PlacingAgain:
-    """Places failed orders again for callers, and notes who did."""
-
-    def __init__(self, again: Again, operations_log: OperationsLog, view: View) -> None:
-        """Start sagas by `again`, and show orders as `view` does."""
-        self._again = again
-        self._operations_log = operations_log
-        self._view = view
-
-    async def place(self, order_id: str, decision: Decision, caller: Caller) -> OrderView:
-        """Place a failed order again, and return the new order as it stands.
-
-        Raises:
-            NotFound, NotPossible: as `Again.start` does.
-            PerhapsPlaced, NotNow: Temporal or the database gave no answer; saying it again is safe.
-        """
-        decision = caller.sign(decision)
-        act = Act.PLACE_AGAIN
-        async with self._operations_log.note(caller, act, decision, order_id=order_id):
-            new_id = await self._again.start(order_id, caller.customer_id)
-        with perhaps_placed(new_id):
-            return await self._view(new_id, caller)
 
 
 def _order_on_record(record: OrderRecord) -> PlaceOrder:

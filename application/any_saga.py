@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from temporalio.client import WorkflowExecutionStatus
 
 from application.course import Part, Row, compensations_of, steps_of
 from application.run import Run
@@ -21,20 +23,11 @@ ENDED_FROM_OUTSIDE = frozenset({"TERMINATED", "TIMED_OUT", "CANCELED"})
 SENT = frozenset(StepState) - {StepState.AHEAD, StepState.SKIPPED}
 
 
-@dataclass(frozen=True)
-class Workflow:
-    """What a saga's workflow is called, and how it stands as Temporal names it."""
-
-    id: str
-    type: str
-    status: str
-
-
-def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> SagaView:
+def view_of(workflow_id: str, run: Run, plan: Sequence[PlannedStep] = ()) -> SagaView:
     """Return a saga as people see it.
 
     Args:
-        workflow: what Temporal says of it.
+        workflow_id: of the saga's workflow.
         run: its last run, with the story of all.
         plan: its steps, as far as they are known otherwise than from the story.
     """
@@ -45,22 +38,23 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
     backward = [entry for entry in compensations if not _is_forward(entry, plan)]
     steps = steps_of(run, compensations, run.failure, _rows(run, plan, backward))
     stuck_steps = [entry.step for entry in compensations if entry.state == StepState.STUCK]
-    was_cut_off = workflow.status in ENDED_FROM_OUTSIDE
+    status = WorkflowExecutionStatus(run.status).name
+    was_cut_off = status in ENDED_FROM_OUTSIDE
     is_past_pivot = any(step.after_pivot and step.state in SENT for step in steps)
     state = _state(
         run,
         is_over=bool(run.closed_at) and not was_cut_off,
-        has_failed=workflow.status == "FAILED" and not is_past_pivot,
+        has_failed=status == "FAILED" and not is_past_pivot,
         stuck_steps=stuck_steps,
     )
     if is_past_pivot and state == State.PENDING:
         state = State.COMPLETED
     is_in_trouble = run.closed_at is None and bool(stuck_steps or run.is_wedged)
     return SagaView(
-        workflow_id=workflow.id,
-        workflow_type=workflow.type,
+        workflow_id=workflow_id,
+        workflow_type=run.workflow_type,
         state=state,
-        status=workflow.status,
+        status=status,
         started_at=run.started_at,
         closed_at=run.closed_at,
         needs_attention=was_cut_off or is_in_trouble,

@@ -1,24 +1,14 @@
 """Reading a saga of any type from Temporal, by its workflow's id."""
 
 from datetime import timedelta
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from temporalio.client import (
-    Client,
-    WorkflowHandle,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
-)
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
 
-from application.any_saga import Workflow, view_of
-from application.chain import Chain
+from application.any_saga import view_of
 from application.errors import NotFound
-from application.payloads import decoder
-from application.run import Run
-from application.run_history import if_known
-from application.runs import ANSWER_LIMIT, PATIENCE, temporal
+from application.runs import Runs
 from application.timeline import MOST_OF_A_NAME
 from contracts.saga_views import SagaView
 from temporal_saga.command_history import anything
@@ -38,8 +28,7 @@ class AnySagas:
 
     def __init__(self, client: Client) -> None:
         """Ask Temporal through `client`."""
-        self._client = client
-        self._decode = decoder(client)
+        self._runs = Runs(client, is_event=anything)
 
     async def view(self, workflow_id: str) -> SagaView:
         """Return a saga as it stands.
@@ -50,20 +39,14 @@ class AnySagas:
         """
         if len(workflow_id.encode(errors="replace")) > MOST_BYTES_OF_AN_ID:
             raise NotFound.of(f"saga {workflow_id[:MOST_OF_A_NAME]}…")
-        handle = self._client.get_workflow_handle(workflow_id)
-        with if_known():
-            async with temporal(PATIENCE):
-                description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
-                chain = Chain(self._client, self._decode, ANSWER_LIMIT, is_event=anything)
-                last, before = await chain.read(description)
-            run = chain.tell(Run.of_description(description, self._decode), last, before)
-            status = description.status.name if description.status else "UNKNOWN"
-            workflow = Workflow(workflow_id, description.workflow_type, status)
-            return view_of(workflow, run, await self._plan(handle))
-        raise NotFound.of(f"saga {workflow_id}")
+        run = await self._runs.read(workflow_id)
+        if run is None:
+            raise NotFound.of(f"saga {workflow_id}")
+        return view_of(workflow_id, run, await self._plan(workflow_id))
 
-    async def _plan(self, handle: WorkflowHandle[Any, Any]) -> tuple[PlannedStep, ...]:
+    async def _plan(self, workflow_id: str) -> tuple[PlannedStep, ...]:
         """Return the steps that a saga has named; none where no worker tells, or none of ours."""
+        handle = self._runs.client.get_workflow_handle(workflow_id)
         try:
             status = await handle.query("status", rpc_timeout=PLAN_LIMIT)
             return PLAN.validate_python(status["steps"])

@@ -10,7 +10,7 @@ from application.attention import MOST_ERROR
 from application.errors import NotNow
 from application.needs import Need, Needs
 from application.threads import on_thread
-from application.trouble import Trouble
+from application.trouble import repeat
 from contracts.steps import command_of
 from contracts.text import beginning_of
 from participants.order.calls import Calls
@@ -34,8 +34,8 @@ class AttentionCalls:
 
     async def keep(self, away: tuple[type[Exception], ...]) -> NoReturn:
         """Look for ever; `away` are the errors of a database that gives no answer."""
-        trouble = Trouble(LOG, "nobody was called; it is tried again", (NotNow, *away))
-        await trouble.repeat(self.look, LOOK_SECONDS)
+        message = "nobody was called; it is tried again"
+        await repeat(self.look, LOOK_SECONDS, LOG, message, (NotNow, *away))
 
     async def look(self) -> bool:
         """Look once, make the calls that are due, at most some, and return whether there were any.

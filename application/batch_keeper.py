@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from application.batches import BatchOperations
 from application.errors import NotNow
-from application.trouble import Trouble
+from application.trouble import repeat
 
 LOG = logging.getLogger("batches")
 
@@ -20,5 +20,7 @@ async def keep(
     away: tuple[type[Exception], ...],
 ) -> NoReturn:
     """Look after what `batches` returns, whoever else does; `away` are its database's errors."""
-    trouble = Trouble(LOG, "batch operations were not looked after", (*away, NotNow))
-    await trouble.repeat(lambda: batches().look_after(retention), LOOK_SECONDS)
+    message = "batch operations were not looked after"
+    await repeat(
+        lambda: batches().look_after(retention), LOOK_SECONDS, LOG, message, (*away, NotNow)
+    )

@@ -6,23 +6,16 @@ from contextlib import suppress
 from time import monotonic
 
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from application.acts import ActSender
-from application.again import Again
-from application.attention import left_open
 from application.closing import Closing
-from application.errors import KeyReused, NotFound, NotNow, NotPossible
-from application.following import Following
-from application.placement import Placement
-from application.possible_acts import why_ended
+from application.errors import NotFound, NotNow, NotPossible
 from application.runs import Runs
 from application.threads import on_thread
-from contracts.acts import Act
+from contracts.acts import MESSAGES, Act
 from contracts.batches import OPEN, BatchOutcome, BatchRecord, BatchRound, BatchState
 from contracts.decisions import act_of
-from contracts.ids import saga_id
-from contracts.states import SagaState
 from contracts.text import beginning_of
 from participants.order.batch_turns import BatchOrder
 from participants.order.batches import OrderResult
@@ -120,12 +113,9 @@ class _Acts:
     def __init__(self, batch: BatchRecord, client: Client, order_service: OrderService) -> None:
         self._batch = batch
         self._decision = batch.decision
-        self._client = client
         self._runs = Runs(client)
-        self._service = order_service
-        closing = Closing(client, order_service, asyncio.Event(), self._runs.pulse)
-        self._following = Following(closing, self._runs)
-        self._again = Again(Placement(client, order_service, self._runs), order_service, self._runs)
+        self._closing = Closing(order_service, self._runs, asyncio.Event())
+        self._sender = ActSender(order_service, self._runs)
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
         """Act on an order once, and return what came of it; None when it is to be tried again."""
@@ -142,71 +132,25 @@ class _Acts:
         return _result(order, BatchOutcome.NOT_REACHED, message)
 
     async def _result_at(self, order: BatchOrder) -> OrderResult:
-        """Act on an order, and return what came of it.
+        """Act on an order under an id of this batch operation, and return what came of it.
 
         Raises:
             NotNow, RPCError: nobody answers.
         """
+        act_id = f"batch-{self._batch.batch_id}-{order.order_id}"
         try:
-            acting_id = await self._tell(order.order_id)
-        except NotPossible as error:
+            acting_id = await self._sender.send(
+                order.order_id, self._batch.act, self._decision, act_id
+            )
+        except (NotFound, NotPossible) as error:
             # An earlier try may have been taken by a run that another has followed.
             if order.tries == 1 or not await self._was_heard(order.order_id):
                 return _result(order, BatchOutcome.REFUSED, str(error))
             return _result(order, BatchOutcome.DONE)
-        await self._following.wait(acting_id, FOLLOW_SECONDS)
+        await self._closing.wait(acting_id, FOLLOW_SECONDS, or_until_it_waits=True)
         is_another = acting_id != order.order_id
         message = f"placed again as {acting_id}" if is_another else None
         return _result(order, BatchOutcome.DONE, message)
-
-    async def _tell(self, order_id: str) -> str:
-        """Let the order's saga take the act, under an id of this batch operation and order.
-
-        Return the order that goes on from there: this one, or the new one in its place.
-
-        Raises:
-            NotPossible: the saga refuses, or none runs.
-            NotNow: no worker answers in time.
-        """
-        if self._batch.act is Act.PLACE_AGAIN:
-            return await self._place_again(order_id)
-        act_id = f"batch-{self._batch.batch_id}-{order_id}"
-        handle = self._client.get_workflow_handle(saga_id(order_id))
-        try:
-            sender = ActSender(handle, self._runs)
-            await sender.decide(self._batch.update, self._decision, act_id)
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            raise await self._why_ended(order_id) from error
-        return order_id
-
-    async def _why_ended(self, order_id: str) -> NotPossible:
-        """Return why an order whose saga has ended takes no act, as the order itself says it.
-
-        Raises:
-            NotNow: Temporal is away.
-        """
-        record = await on_thread(self._service.find, order_id)
-        if record is not None and record.closed_at is not None:
-            return why_ended(record.state, None, is_closed=True)
-        run = await self._runs.describe(order_id)
-        if run is None:
-            return why_ended(SagaState.PENDING, left_open(order_id, None), is_closed=False)
-        is_closed = run.closed_at is not None and not run.is_left_open(is_on_record=bool(record))
-        return why_ended(run.state, left_open(order_id, run), is_closed=is_closed)
-
-    async def _place_again(self, order_id: str) -> str:
-        """Place the failed order again, and return the new one; once, whoever asked for it.
-
-        Raises:
-            NotPossible: it has not failed, or what was ordered is not known.
-            NotNow: Temporal gives no answer.
-        """
-        try:
-            return await self._again.start(order_id)
-        except (NotFound, KeyReused) as error:
-            raise NotPossible(str(error)) from error
 
     async def _was_heard(self, order_id: str) -> bool:
         """Tell whether a run of the order's saga took these very words already."""
@@ -215,8 +159,8 @@ class _Acts:
         words = _words(self._decision.model_dump())
         run = await self._runs.find(order_id)
         return any(
-            act_of(moment.name) == act_of(self._batch.update)
-            and [_words(argument) for argument in moment.detail["arguments"]] == [words]
+            act_of(moment.name) == MESSAGES[self._batch.act]
+            and [_words(argument) for argument in moment.detail.get("arguments", [])] == [words]
             for moment in (run.moments if run else ())
             if moment.kind == "decision" and moment.ignored is None
         )

@@ -13,9 +13,8 @@ from application.caller import Caller
 from application.errors import CursorGone
 from application.shared_answers import SharedAnswers
 from application.threads import on_thread
-from application.trouble import Trouble
+from application.trouble import repeat
 from contracts.events import EventList
-from participants.order.event_reads import EventPage
 from participants.order.events import OrderEvents
 
 LOG = logging.getLogger("events")
@@ -59,9 +58,14 @@ class EventFeed:
             CursorGone: events behind the position are deleted, or there never was such a position.
             Exception: the order service's database does not answer.
         """
+        owner = caller.customer_id
         give_up = monotonic() + wait_seconds
         while True:
-            page = await self._look(query, caller)
+            page = await self._looks.get(
+                (query, owner),  # a tuple: a customer may be called "None"
+                lambda: on_thread(self._events.page, query.after, query.limit, owner),
+                0,
+            )
             after = query.after
             if 0 < after < page.pruned_position or after > page.last_position:
                 raise CursorGone(after, page.pruned_position, page.last_position)
@@ -73,14 +77,6 @@ class EventFeed:
         limit = "" if query.limit == MOST_ON_A_PAGE else f"&limit={query.limit}"
         return EventList(events=page.events, next=f"/events?after={position}{limit}")
 
-    async def _look(self, query: FeedQuery, caller: Caller) -> EventPage:
-        owner = caller.customer_id
-        return await self._looks.get(
-            (query, owner),  # a tuple: a customer may be called "None"
-            lambda: on_thread(self._events.page, query.after, query.limit, owner),
-            0,
-        )
-
     async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> NoReturn:
         """Publish and prune for ever; the errors in `away` are the database's, which is waited for.
 
@@ -88,4 +84,4 @@ class EventFeed:
         """
         message = "events were neither published nor deleted; it is tried again"
         keep = partial(on_thread, self._events.keep, retention)
-        await Trouble(LOG, message, away).repeat(keep, KEEP_SECONDS)
+        await repeat(keep, KEEP_SECONDS, LOG, message, away)

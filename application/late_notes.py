@@ -4,8 +4,11 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import suppress
+from functools import partial
+from typing import NoReturn
 
 from application.threads import on_thread
+from application.trouble import repeat
 from contracts.operations import Operation
 from participants.order.operations import Note, Operations
 
@@ -42,12 +45,10 @@ class LateNotes:
         LOG.warning("not yet in the log of operations: %s", text)
         self._notes.append((operation, note))
 
-    async def keep_writing(self, away: tuple[type[Exception], ...]) -> None:
+    async def keep_writing(self, away: tuple[type[Exception], ...]) -> NoReturn:
         """Write what waits, for ever; `away` are the errors of a database that may come back."""
-        while True:
-            await asyncio.sleep(RETRY_SECONDS)
-            with suppress(*away):
-                await self.write(away)
+        message = "notes wait for the log of operations"
+        await repeat(partial(self.write, away), RETRY_SECONDS, LOG, message, away)
 
     async def write(self, away: tuple[type[Exception], ...]) -> None:
         """Write what waits, in its order; what the database rejects for good is left out.

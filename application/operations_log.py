@@ -21,7 +21,7 @@ from application.errors import NotNow, ServiceError
 from application.late_notes import LateNotes
 from application.order_query import Instant
 from application.threads import on_thread
-from application.trouble import Trouble
+from application.trouble import repeat
 from contracts.decisions import Decision
 from contracts.operations import (
     MOST_OF_A_MESSAGE,
@@ -62,6 +62,11 @@ class OperationsQuery(OperationFilter):
     since: Instant | None = Field(default=None, description="at this time or later")
     until: Instant | None = Field(default=None, description="before this time")
     limit: int = Field(default=50, ge=1, le=MOST_ON_A_PAGE, description="so many at most")
+
+    def following(self, before: str) -> str:
+        """Return the address at which the log goes on behind an entry."""
+        parameters = self.model_dump(mode="json", exclude_defaults=True)
+        return f"/operations?{urlencode({**parameters, 'before': before})}"
 
 
 class OperationsLog:
@@ -125,12 +130,7 @@ class OperationsLog:
             Exception: the order service's database does not answer.
         """
         entries, before = await on_thread(self._operations.page, query, query.limit)
-        if before is None:
-            return OperationList(operations=tuple(entries), next=None)
-        parameters = query.model_dump(mode="json", exclude_defaults=True)
-        parameters["before"] = before
-        following = f"/operations?{urlencode(parameters)}"
-        return OperationList(operations=tuple(entries), next=following)
+        return OperationList(operations=tuple(entries), next=before and query.following(before))
 
     async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> NoReturn:
         """Delete what is older than the retention, for ever; `away` are the database's errors."""
@@ -139,8 +139,8 @@ class OperationsLog:
             oldest = datetime.now(UTC) - retention
             return await on_thread(self._operations.prune, oldest, MOST_ENTRIES)
 
-        trouble = Trouble(LOG, "old operations were not deleted; it is tried again", away)
-        await trouble.repeat(prune, KEEP_SECONDS)
+        message = "old operations were not deleted; it is tried again"
+        await repeat(prune, KEEP_SECONDS, LOG, message, away)
 
     async def _refuse(
         self, caller: Caller, operation: Operation, why: str, *, is_begun: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from application import attention
 from application.course import compensations_of, steps_of, steps_on_record, tries_of
-from application.possible_acts import act_of_failed, acts_of, acts_of_ended
+from application.possible_acts import acts_of, acts_of_ended
 from application.refunds import refund_of
 from application.review import review_of
 from application.run import Run
@@ -111,16 +111,12 @@ def _view(
     `need` is why it needs a person, `acts` what can be done while its saga runs.
     """
     fields = dict(record) | {"needs_attention": need is not None, "attention": need}
-    if acts is None:
-        is_closed = record.closed_at is not None
-        acts = acts_of_ended(record.state, need, is_closed=is_closed)
-        acts += act_of_failed(record) if is_closed else ()
     return OrderView(
         **fields,
         refund=refund_of(record.state, record.compensations, record.currency),
         review=review_of(timeline, record),
         steps=steps,
-        acts=acts,
+        acts=acts_of_ended(record, need) if acts is None else acts,
         timeline=timeline,
         links=links,
     )

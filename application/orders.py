@@ -4,38 +4,32 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
-from application.again import Again, PlacingAgain
 from application.any_sagas import AnySagas
 from application.batches import BatchOperations
 from application.caller import Caller
 from application.closing import Closing
-from application.customers import Customers
 from application.discretion import entry_for_customer, for_customer
-from application.errors import NotFound, NotNow, NotPossible
+from application.errors import NotFound, NotNow
 from application.links import OrderLinks
 from application.operations_log import OperationsLog
 from application.order_list import OrderLists
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
 from application.placement import Placement, perhaps_placed
-from application.possible_acts import acts_offered, why_ended
+from application.possible_acts import acts_offered
 from application.prices import PriceRule
-from application.run import Run
-from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, temporal
+from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, temporal
 from application.task_queues import TaskQueues
 from application.threads import on_thread
 from application.timeline import entry_of
 from application.watch import Watch
-from contracts.acts import ACT_OF
-from contracts.decisions import Decision, act_of
-from contracts.ids import saga_id
+from contracts.acts import Act
+from contracts.decisions import Decision
 from contracts.operations import Door
 from contracts.placing import PlaceOrder
 from contracts.views import OrderView, TimelineEntry
@@ -68,13 +62,11 @@ class Orders:
         self._prices = prices
         self._links = links
         self._operations_log = operations_log
-        self._runs = watch.runs
+        self.runs = watch.runs
         self.sagas = AnySagas(client)
-        self._placement = Placement(client, order_service, self._runs)
-        self._closing = Closing(client, order_service, stopping, self._runs.pulse)
-        again = Again(self._placement, order_service, self._runs)
-        self.again = PlacingAgain(again, operations_log, self.view)
-        self.customers = Customers(client, self._runs)
+        self._placement = Placement(order_service, self.runs)
+        self._closing = Closing(order_service, self.runs, stopping)
+        self.acts = ActSender(order_service, self.runs)
         self.watch = watch
         self.lists = OrderLists(watch, order_service, links)
         self.batches = BatchOperations(
@@ -125,9 +117,10 @@ class Orders:
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
         service = self._order_service
-        on_record = await on_thread(service.find_with_fingerprint, order_id, caller.customer_id)
+        owner = caller.customer_id
+        on_record = await on_thread(service.find_with_fingerprint, order_id, owner)
         if on_record is None or on_record[0].closed_at is None:
-            run = await self.run(order_id, caller)
+            run = await self.runs.find(order_id, owner=owner)
             if run is not None:
                 is_on_record = partial(on_thread, service.is_open, order_id)
                 is_open = run.closed_at is not None and await is_on_record()
@@ -136,29 +129,14 @@ class Orders:
         else:
             record, fingerprint = on_record
             with suppress(NotNow):
-                run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
+                find = self.runs.find
+                run = await find(order_id, ADDITION_LIMIT, has_closed=True, owner=owner)
                 if run is not None and run.order.fingerprint() == fingerprint:
                     return view_of_closed(record, run, links)
-        recorded_order = await on_thread(service.recorded_order, order_id, caller.customer_id)
+        recorded_order = await on_thread(service.recorded_order, order_id, owner)
         if recorded_order is None:
             raise NotFound.of(f"order {order_id}")
         return view_of_record(recorded_order, links)
-
-    async def run(
-        self,
-        order_id: str,
-        caller: Caller,
-        limit: timedelta = PATIENCE,
-        *,
-        has_closed: bool = False,
-    ) -> Run | None:
-        """Return the last run of the order's saga, if Temporal has it, and the caller may see it.
-
-        Raises:
-            NotNow: Temporal is away.
-        """
-        run = await self._runs.find(order_id, limit, has_closed=has_closed)
-        return run if run is not None and caller.acts_for(run.order.customer_id) else None
 
     async def follow(
         self, order_id: str, caller: Caller
@@ -169,7 +147,7 @@ class Orders:
             NotNow: Temporal is away.
         """
         place = (0, 0)
-        async for moment in self._runs.follow(order_id):
+        async for moment in self.runs.follow(order_id):
             place = (moment.event, place[1] + 1 if moment.event == place[0] else 0)
             entry = entry_of(moment)
             visible = entry if caller.customer_id is None else entry_for_customer(entry)
@@ -179,38 +157,35 @@ class Orders:
     async def act(
         self,
         order_id: str,
-        update: str,
+        act: Act,
         decision: Decision,
         caller: Caller,
         act_id: str | None = None,
     ) -> OrderView:
-        """Let the saga take what a person decided, and return the order as it stands then.
+        """Do to an order what a person decided, and return it as it stands then.
+
+        Of one that is placed again, the new order in its place.
 
         Args:
-            order_id: whose saga.
-            update: the update that the saga takes it by.
+            order_id: which.
+            act: what is done.
             decision: who, why, and about what.
-            caller: who sends it; put on record beside the name in `decision`.
+            caller: who asks for it; put on record beside the name in `decision`.
             act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
-            NotFound: there is no such order.
-            NotPossible: it is too late, there is nothing to act on, or the saga is wedged.
-            NotNow: no worker answers in time.
+            NotFound, NotPossible: as `ActSender.send` does.
+            PerhapsPlaced: the new order may be placed; saying it again is safe.
+            NotNow: nobody answers in time.
         """
         decision = caller.sign(decision)
-        act = ACT_OF[act_of(update)]
         async with self._operations_log.note(caller, act, decision, order_id=order_id):
-            if caller.customer_id is not None and await self.run(order_id, caller) is None:
-                raise await self._too_late(order_id, caller)
-            handle = self._client.get_workflow_handle(saga_id(order_id))
-            try:
-                await ActSender(handle, self._runs).decide(update, decision, act_id)
-            except RPCError as error:
-                if error.status != RPCStatusCode.NOT_FOUND:
-                    raise
-                raise await self._too_late(order_id, caller) from error
-        return await self.view(order_id, caller)
+            owner = caller.customer_id
+            acting_id = await self.acts.send(order_id, act, decision, act_id, owner)
+        if acting_id == order_id:
+            return await self.view(order_id, caller)
+        with perhaps_placed(acting_id):
+            return await self.view(acting_id, caller)
 
     async def check(self) -> None:
         """Find that orders can be taken.
@@ -222,12 +197,3 @@ class Orders:
         async with temporal(ANSWER_LIMIT):
             await may_start(self._client, ANSWER_LIMIT)
         await on_thread(self._order_service.find, "readyz")
-
-    async def _too_late(self, order_id: str, caller: Caller) -> NotPossible:
-        """Return why an order whose saga has ended takes no act.
-
-        Raises:
-            NotFound: there is no such order.
-        """
-        view = await self.view(order_id, caller)
-        return why_ended(view.state, view.attention, is_closed=view.closed_at is not None)

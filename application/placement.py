@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import uuid4
 
-from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -24,9 +23,8 @@ from participants.order.service import OrderService
 class Placement:
     """Gives orders their ids, and starts their sagas."""
 
-    def __init__(self, client: Client, order_service: OrderService, runs: Runs) -> None:
-        """Start sagas through `client`; `order_service` keeps which key names which order."""
-        self._client = client
+    def __init__(self, order_service: OrderService, runs: Runs) -> None:
+        """Start sagas where `runs` are; `order_service` keeps which key names which order."""
         self._order_service = order_service
         self._runs = runs
 
@@ -112,7 +110,7 @@ class Placement:
         )
         try:
             async with temporal(PATIENCE, self._runs.pulse):
-                await self._client.start_workflow(
+                await self._runs.client.start_workflow(
                     stubs.WORKFLOW_TYPE,
                     order.model_copy(update={"order_id": order_id}),
                     id=saga_id(order_id),

@@ -86,22 +86,17 @@ ACTS_ON_MANY = tuple(
 """What can be done to many orders at once."""
 
 
-def acts_of_ended(
-    state: SagaState, need: Attention | None, *, is_closed: bool
-) -> tuple[ActView, ...]:
+def acts_of_ended(record: OrderRecord, need: Attention | None) -> tuple[ActView, ...]:
     """Return the acts on an order that no saga works on any more, each with why it is not possible.
 
-    The arguments are those of `why_ended`.
+    One that failed can be placed again, once. Where it is still open, `need` says what helps.
     """
-    why = str(why_ended(state, need, is_closed=is_closed))
-    return tuple(_act(act, why) for act in (Act.CANCEL, Act.APPROVE, Act.REJECT))
-
-
-def act_of_failed(record: OrderRecord) -> tuple[ActView, ...]:
-    """Return the act that places a failed order again; none where that was done already."""
-    if record.state is not SagaState.FAILED or record.again_as is not None:
-        return ()
-    return (_act(Act.PLACE_AGAIN, cannot_place_again(record)),)
+    is_closed = record.closed_at is not None
+    why = str(why_ended(record.state, need, is_closed=is_closed))
+    acts = [_act(act, why) for act in (Act.CANCEL, Act.APPROVE, Act.REJECT)]
+    if is_closed and record.state is SagaState.FAILED and record.again_as is None:
+        acts.append(_act(Act.PLACE_AGAIN, cannot_place_again(record)))
+    return tuple(acts)
 
 
 def cannot_place_again(record: OrderRecord) -> str | None:

@@ -1,7 +1,9 @@
 """What became of the money of an order that failed. Pure functions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+
+from pydantic import JsonValue
 
 from contracts.money import money
 from contracts.record import Compensation
@@ -26,27 +28,21 @@ def refund_of(
     if refund.answer is None or refund.answered_at is None:
         message = "whatever had been charged was given back to the customer"
         return Refund(amount_minor=None, currency=currency, at=None, message=message)
-    amount_minor = int(str(refund.answer["refunded_minor"]))
-    released_minor = int(str(refund.answer.get("released_minor", 0)))
-    if released_minor and not amount_minor:
-        currency = str(refund.answer["currency"])
-        return _only_held(released_minor, currency, refund.answered_at)
-    return _given_back(amount_minor, str(refund.answer["currency"]), refund.answered_at)
+    return _by_answer(refund.answer, refund.answered_at)
 
 
-def _given_back(amount_minor: int, currency: str, at: datetime) -> Refund:
-    if amount_minor == 0:
-        return _nothing_charged(currency)
-    amount = money(amount_minor, currency)
-    message = f"{amount} went back to the customer at {at:%Y-%m-%d %H:%M:%S} UTC"
-    return Refund(amount_minor=amount_minor, currency=currency, at=at, message=message)
-
-
-def _only_held(held_minor: int, currency: str, at: datetime) -> Refund:
-    amount = money(held_minor, currency)
-    message = f"nothing had been charged; {amount} held on the card were released at "
-    message += f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    return Refund(amount_minor=0, currency=currency, at=at, message=message)
+def _by_answer(answer: Mapping[str, JsonValue], at: datetime) -> Refund:
+    """Return what went back, or was held and released, as the payment service told."""
+    currency = str(answer["currency"])
+    when = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    if amount_minor := int(str(answer["refunded_minor"])):
+        message = f"{money(amount_minor, currency)} went back to the customer at {when}"
+        return Refund(amount_minor=amount_minor, currency=currency, at=at, message=message)
+    if held_minor := int(str(answer.get("released_minor", 0))):
+        amount = money(held_minor, currency)
+        message = f"nothing had been charged; {amount} held on the card were released at {when}"
+        return Refund(amount_minor=0, currency=currency, at=at, message=message)
+    return _nothing_charged(currency)
 
 
 def _nothing_charged(currency: str | None) -> Refund:

@@ -39,6 +39,8 @@ class Run:
             again; visibility does not tell.
         tries: what is under way, by activity id, where describe was asked.
         again_of: the failed order that it was started again for.
+        workflow_type: what Temporal calls its workflow; "" where the history alone was asked.
+        status: how the workflow stands, as Temporal numbers it; 0 likewise.
     """
 
     started_at: datetime
@@ -50,6 +52,8 @@ class Run:
     wedged_since: datetime | None = None
     tries: Mapping[str, Try] = field(default_factory=dict)
     again_of: str | None = None
+    workflow_type: str = ""
+    status: int = 0
 
     @classmethod
     def of(cls, info: WorkflowExecutionInfo, decode: Decode) -> "Run":
@@ -64,6 +68,8 @@ class Run:
             },
             memo=memo_of(info.memo, decode),
             again_of=_again_of(info.memo, decode),
+            workflow_type=info.type.name,
+            status=info.status,
         )
 
     @classmethod

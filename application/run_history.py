@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
 )
-from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 MOST_BYTES = 8 * 2**20
@@ -88,7 +88,7 @@ def if_known() -> Iterator[None]:
             raise
 
 
-async def read_whole(client: Client, workflow_id: str, limit: timedelta) -> RunHistory | None:
+async def read_whole(handle: WorkflowHandle[Any, Any], limit: timedelta) -> RunHistory | None:
     """Return a workflow that closed within one run, and one page; None of any other.
 
     What describe would add stands in the history, too: so it takes one request, not two.
@@ -96,15 +96,10 @@ async def read_whole(client: Client, workflow_id: str, limit: timedelta) -> RunH
     Raises:
         RPCError: Temporal did not answer, or does not know the workflow.
     """
-    request = GetWorkflowExecutionHistoryRequest(
-        namespace=client.namespace,
-        execution=WorkflowExecution(workflow_id=workflow_id),
-        maximum_page_size=PAGE_EVENTS,
-    )
-    ask = client.workflow_service.get_workflow_execution_history
-    answer = await ask(request, retry=True, timeout=limit)
-    history = RunHistory(answer.history.events)
-    if answer.next_page_token or not history.first:
+    pages = handle.fetch_history_events(page_size=PAGE_EVENTS, rpc_timeout=limit)
+    await pages.fetch_next_page()
+    history = RunHistory(pages.current_page or ())
+    if pages.next_page_token or not history.first:
         return None
     has_closed = history.first[-1].WhichOneof("attributes") in ENDS
     return history if has_closed and not history.run_before else None

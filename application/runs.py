@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.broadcast import Shared
@@ -38,41 +39,64 @@ AWAY = frozenset(
     }
 )
 
+OF_ORDERS = {"is_event": is_event, "participant_of": PARTICIPANT_OF}
+"""How the histories of orders' sagas are read."""
+
 
 class Runs:
-    """The workflow runs of the orders' sagas, within Temporal's retention.
+    """The workflow runs of sagas, within Temporal's retention.
 
     They are read without a worker.
     """
 
-    def __init__(self, client: Client) -> None:
-        """Ask Temporal through `client`."""
-        self._client = client
+    def __init__(self, client: Client, **options: Any) -> None:
+        """Ask Temporal through `client`.
+
+        `options` are how histories are read, as of `Reader`; by default as orders' sagas have them.
+        """
+        self.client = client
+        self._options = options or OF_ORDERS
         self.pulse = Pulse()
         self._decode = decoder(client)
         self._stories = Shared(self._story)
 
     async def find(
-        self, order_id: str, limit: timedelta = PATIENCE, *, has_closed: bool = False
+        self,
+        order_id: str,
+        limit: timedelta = PATIENCE,
+        *,
+        has_closed: bool = False,
+        owner: str | None = None,
     ) -> Run | None:
-        """Return the order's saga with its story from first run to last; None if there is none.
+        """Return the order's saga as `read` does; for the customer `owner`, if it is their order's.
+
+        Raises:
+            NotNow: Temporal is away.
+        """
+        run = await self.read(saga_id(order_id), limit, has_closed=has_closed)
+        return run if run is not None and owner in (None, run.order.customer_id) else None
+
+    async def read(
+        self, workflow_id: str, limit: timedelta = PATIENCE, *, has_closed: bool = False
+    ) -> Run | None:
+        """Return a saga with its story from first run to last; None if there is none.
 
         Of a long story a part is left out, and a note says so: at most `MOST_EVENTS` of all its
         runs are read.
 
         Args:
-            order_id: whose saga.
+            workflow_id: of the saga.
             limit: how long to wait for a Temporal that answers others.
             has_closed: the saga is likely to have closed; then one request is enough as a rule.
 
         Raises:
             NotNow: Temporal is away.
         """
-        handle = self._client.get_workflow_handle(saga_id(order_id))
+        handle = self.client.get_workflow_handle(workflow_id)
         chain = self._chain(limit)
         with if_known():
             async with temporal(limit, self.pulse):
-                if has_closed and (whole := await read_whole(self._client, handle.id, limit)):
+                if has_closed and (whole := await read_whole(handle, limit)):
                     return chain.tell(Run.of(whole.info(), self._decode), whole)
                 description = await handle.describe(rpc_timeout=limit)
                 last, before = await chain.read(description)
@@ -95,16 +119,15 @@ class Runs:
 
         Another run may follow it.
         """
-        handle = self._client.get_workflow_handle(saga_id(order_id))
         with if_known():
             async with temporal():
-                description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
+                description = await self.handle(order_id).describe(rpc_timeout=ANSWER_LIMIT)
                 chain = self._chain(ANSWER_LIMIT)
                 last, before = await chain.read(description)
                 for moment in before.moments:
                     yield moment
                 reader = chain.begin(last.start)
-                run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
+                run = self.client.get_workflow_handle(description.id, run_id=description.run_id)
                 async for event in run.fetch_history_events(wait_new_event=True):
                     for moment in reader.read(event):
                         yield moment
@@ -115,18 +138,18 @@ class Runs:
         Raises:
             NotNow: Temporal is away.
         """
-        handle = self._client.get_workflow_handle(saga_id(order_id))
         with if_known():
             async with temporal(ANSWER_LIMIT):
-                return Run.of_description(
-                    await handle.describe(rpc_timeout=ANSWER_LIMIT), self._decode
-                )
+                description = await self.handle(order_id).describe(rpc_timeout=ANSWER_LIMIT)
+                return Run.of_description(description, self._decode)
         return None
 
+    def handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
+        """Return what an order's saga is told and asked by."""
+        return self.client.get_workflow_handle(saga_id(order_id))
+
     def _chain(self, limit: timedelta) -> Chain:
-        return Chain(
-            self._client, self._decode, limit, is_event=is_event, participant_of=PARTICIPANT_OF
-        )
+        return Chain(self.client, self._decode, limit, **self._options)
 
 
 @asynccontextmanager

@@ -2,46 +2,42 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 MORE_SECONDS = 1
 
 
-class Trouble:
-    """Lets work go on whatever it fails with, and says what that is when it changes."""
+async def repeat(
+    work: Callable[[], Awaitable[object]],
+    seconds: float,
+    log: logging.Logger,
+    message: str,
+    away: tuple[type[Exception], ...],
+    more_seconds: float = MORE_SECONDS,
+) -> NoReturn:
+    """Do work for ever, whatever it fails with, and say what that is when it changes.
 
-    def __init__(
-        self, log: logging.Logger, message: str, away: tuple[type[Exception], ...]
-    ) -> None:
-        """Say `message` in `log`, with the error; nothing of errors in `away`: the door says so."""
-        self._log = log
-        self._message = message
-        self._away = away
-        self._last = ""
-        """The error that was there the last time; empty if there was none."""
-
-    @contextmanager
-    def survive(self) -> Iterator[None]:
-        """Let the work within fail, so that it can be tried again."""
+    Args:
+        work: returns whether there is more of it.
+        seconds: the pause after it.
+        log: has `message` and the error.
+        message: what it is that failed.
+        away: errors of which the log has nothing: the door says so.
+        more_seconds: the pause where there is more.
+    """
+    last_words = ""
+    while True:
+        has_more: object = None
         try:
-            yield
-        except self._away:
-            return
-        except Exception as error:  # noqa: BLE001  # it is in the log, unless it was before
+            has_more = await work()
+            last_words = ""
+        except away:
+            pass
+        except Exception as error:  # it is in the log, unless it was before
             # A driver's error has no parameters, which may differ each time.
             words = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
-            if words != self._last:
-                self._log.exception(self._message)
-            self._last = words
-        else:
-            self._last = ""
-
-    async def repeat(self, work: Callable[[], Awaitable[object]], seconds: float) -> NoReturn:
-        """Do work for ever with such pauses; shorter ones where it returns that there is more."""
-        while True:
-            has_more: object = None
-            with self.survive():
-                has_more = await work()
-            await asyncio.sleep(MORE_SECONDS if has_more else seconds)
+            if words != last_words:
+                log.exception(message)
+            last_words = words
+        await asyncio.sleep(more_seconds if has_more else seconds)

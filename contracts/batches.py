@@ -64,11 +64,6 @@ class BatchAct(Contract):
         return self
 
     @property
-    def update(self) -> str:
-        """The name of the update by which an order's saga takes the act, if it is for a saga."""
-        return f"request_{MESSAGES[self.act]}"
-
-    @property
     def decision(self) -> Decision:
         """What each order's saga is sent."""
         body = ACTS[MESSAGES[self.act]] if self.act in MESSAGES else Decision

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 
 from application.caller import Caller
+from contracts.acts import Act
 from contracts.base import STEP_NAME
 from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.text import Name, Words
@@ -61,7 +62,7 @@ async def cancel_order(
 
     Repeating this is safe.
     """
-    return await orders.act(order_id, "request_cancel", decision_of(body, caller), caller)
+    return await orders.act(order_id, Act.CANCEL, decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/approve", **ACT)
@@ -69,7 +70,7 @@ async def approve_order(
     order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Let an order go on that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_approve", decision_of(body, caller), caller)
+    return await orders.act(order_id, Act.APPROVE, decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/reject", **ACT)
@@ -77,7 +78,7 @@ async def reject_order(
     order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_reject", decision_of(body, caller), caller)
+    return await orders.act(order_id, Act.REJECT, decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/place-again", **ACT)
@@ -94,7 +95,7 @@ async def place_order_again(
     for each failed order: repeating it returns the same new order. If that one fails as well, it
     can be placed again itself.
     """
-    view = await orders.again.place(order_id, decision_of(body, caller), caller)
+    view = await orders.act(order_id, Act.PLACE_AGAIN, decision_of(body, caller), caller)
     response.headers["Location"] = view.links.self
     return view
 
@@ -113,7 +114,7 @@ async def retry_step(
     """
     retry = StepDecision(step=step, by=author_of(body.by, caller), reason=body.reason)
     act_id = f"retry-{uuid4().hex}"
-    return await orders.act(order_id, "request_retry_step", retry, caller, act_id)
+    return await orders.act(order_id, Act.RETRY, retry, caller, act_id)
 
 
 @router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
@@ -134,7 +135,7 @@ async def settle_step(
     settlement = StepEvidence(
         step=step, by=author_of(body.by, caller), reason=body.reason, evidence=body.evidence
     )
-    return await orders.act(order_id, "request_settle_step", settlement, caller)
+    return await orders.act(order_id, Act.SETTLE, settlement, caller)
 
 
 def author_of(by: str | None, caller: Caller) -> str:

@@ -106,4 +106,4 @@ async def hear_of_card(
     """
     if order_id is not None:
         orders = await orders_of(request)
-        await orders.customers.tell_of_answer(order_id)
+        await orders.acts.tell_of_answer(order_id)

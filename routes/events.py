@@ -184,7 +184,7 @@ async def _timeline(
     view: OrderView, orders: Orders, caller: Caller, cursor: StreamCursor
 ) -> AsyncIterator[Entry]:
     """Yield the entries with their places: from Temporal as they are written, or on record."""
-    if await orders.run(view.order_id, caller) is not None:
+    if await orders.runs.find(view.order_id, owner=caller.customer_id) is not None:
         async for place, entry in orders.follow(view.order_id, caller):
             yield place, _event(place, entry)
     elif cursor.is_at_start:  # forgotten, or another customer's who took the id

@@ -29,5 +29,5 @@ async def read_metrics(request: Request) -> Response:
     """Return figures for monitoring in the text format of Prometheus."""
     state = request.app.state
     metrics: Metrics = state.metrics
-    figures = await metrics.read(state.door.orders, state.visibility, state.sender.backlogs)
+    figures = await metrics.read(state.door.orders, state.visibility, state.backlogs)
     return Response(figures, media_type=CONTENT_TYPE_LATEST)

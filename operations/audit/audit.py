@@ -19,7 +19,7 @@ from operations.audit.invariants import CannotRead, invariants_of, snapshot, vio
 from operations.audit.ledger_reconciliation import CLAIM as LEDGER_CLAIM
 from operations.audit.ledger_reconciliation import OrderAccount, read_accounts
 from operations.audit.saga_reconciliation import CLAIM as SAGAS_CLAIM
-from operations.audit.saga_reconciliation import reconcile_sagas
+from operations.audit.saga_reconciliation import SagaReconciliation, reconcile_sagas
 from operations.audit.sagas import CannotAsk, Sagas
 from temporal_saga.database import open_database
 
@@ -72,19 +72,17 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         accounts = await asyncio.to_thread(read_accounts, databases)
         sagas = Sagas(client) if client else None
         try:
-            across, open_orders, left_open = await _check_across(databases, accounts, sagas)
+            across, standing = await _check_across(databases, accounts, sagas)
         except CannotAsk as reason:
-            across, open_orders, left_open = await _check_across(
-                databases, accounts, None, why=str(reason)
-            )
+            across, standing = await _check_across(databases, accounts, None, why=str(reason))
     settlements = [
         f"order {order_id} {line}"
         for order_id, account in sorted(accounts.items())
         for line in account.describe_settlements()
     ]
     states = {id_: account.status for id_, account in accounts.items() if account.status}
-    states |= dict.fromkeys(left_open, "left open") | open_orders
-    open_lines = [f"order {order_id} {why}" for order_id, why in sorted(left_open.items())]
+    states |= dict.fromkeys(standing.left_open, "left open") | dict(standing.open)
+    open_lines = [f"order {order_id} {why}" for order_id, why in sorted(standing.left_open.items())]
     return Report(
         (*checks, *across), tuple(settlements), first_lines(open_lines), Counter(states.values())
     )
@@ -110,35 +108,26 @@ async def _check_across(
     accounts: Mapping[str, OrderAccount],
     sagas: Sagas | None,
     why: str = "Temporal was not asked",
-) -> tuple[list[Check], dict[str, str], dict[str, str]]:
-    """Check the invariants across participants.
-
-    Return also in which state open orders are, and why those that nobody works on are so.
-    """
-    left_open: dict[str, str] = {}
-    if sagas is None:
-        open_orders = {
-            order_id: "open"
-            for order_id, account in accounts.items()
-            if account.status == OrderStatus.PENDING
-        }
-        sagas_check = Check("O3", SAGAS_CLAIM, skip_reason=f"{why}, so nothing is known of sagas")
+) -> tuple[list[Check], SagaReconciliation]:
+    """Check the invariants across participants; return also how orders and sagas stand."""
+    if sagas is not None:
+        standing = await reconcile_sagas(sagas, databases["order"])
     else:
-        result = await reconcile_sagas(sagas, databases["order"])
-        open_orders = {
-            order_id: "needs attention" if run.needs_attention else "open"
-            for order_id, run in result.open.items()
-        }
-        left_open = result.left_open
-        sagas_check = Check("O3", SAGAS_CLAIM, first_lines(result.discrepancies))
+        pending = [id_ for id_, one in accounts.items() if one.status == OrderStatus.PENDING]
+        skip_reason = f"{why}, so nothing is known of sagas"
+        standing = SagaReconciliation(dict.fromkeys(pending, "open"), skip_reason=skip_reason)
     discrepancies = [
         f"order {order_id} {line}"
         for order_id, account in sorted(accounts.items())
-        if order_id not in open_orders and account.discrepancies()
+        if order_id not in standing.open and account.discrepancies()
         for line in await _check_again(order_id, databases, sagas)
     ]
-    checks = [Check("O2", LEDGER_CLAIM, first_lines(discrepancies)), sagas_check]
-    return checks, open_orders, left_open
+    lines = first_lines(standing.discrepancies)
+    checks = [
+        Check("O2", LEDGER_CLAIM, first_lines(discrepancies)),
+        Check("O3", SAGAS_CLAIM, lines, standing.skip_reason),
+    ]
+    return checks, standing
 
 
 async def _check_again(
@@ -152,7 +141,7 @@ async def _check_again(
     if run is not None and run.is_open:
         return []
     accounts = await asyncio.to_thread(read_accounts, databases, order_id)
-    account = accounts.get(order_id, OrderAccount())
+    account = accounts[order_id]
     is_under_way = sagas is None and account.status == OrderStatus.PENDING
     return [] if is_under_way else account.discrepancies()
 

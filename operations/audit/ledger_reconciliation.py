@@ -4,9 +4,10 @@ It spans the participants' databases: the order's record says what is due, the p
 stock movements say what is kept.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -108,70 +109,67 @@ class OrderAccount:
         return f"{effect}: {in_words(compensation.command, settlement)}"
 
 
-def read_accounts(
-    databases: Mapping[str, sa.Engine], order_id: str | None = None
-) -> dict[str, OrderAccount]:
+Accounts = defaultdict[str, OrderAccount]
+Rows = Callable[..., sa.CursorResult[Any]]
+
+
+def read_accounts(databases: Mapping[str, sa.Engine], order_id: str | None = None) -> Accounts:
     """Return the accounts of all orders, or of one, by order id.
 
     The order service's database is read first: what it calls closed is closed in the others.
     """
-    accounts: dict[str, OrderAccount] = {}
+    accounts: Accounts = defaultdict(OrderAccount)
     for participant, add in (
         ("order", _add_orders),
         ("payment", _add_payments),
         ("stock", _add_movements),
     ):
         with snapshot(databases[participant]) as connection:
-            add(connection, accounts, order_id)
+            add(accounts, partial(_rows, connection, order_id))
     return accounts
 
 
-def _add_orders(
-    connection: sa.Connection, accounts: dict[str, OrderAccount], order_id: str | None
-) -> None:
+def _add_orders(accounts: Accounts, rows: Rows) -> None:
     money_of: dict[str, Asset] = {}
     columns = ("order_id", "status", "customer_id", "currency", "total_minor", "compensations")
-    for row in connection.execute(_select(order_id, *(ORDERS.c[name] for name in columns))):
+    for row in rows(*(ORDERS.c[name] for name in columns)):
         settlements = settled_by_participant(row.compensations)
         account = OrderAccount(row.status, row.total_minor, settlements=settlements)
         accounts[row.order_id] = account
         money_of[row.order_id] = Asset("payment", str(row.customer_id), str(row.currency))
-    for line in connection.execute(_select(order_id, *LINES.c)):
+    for line in rows(*LINES.c):
         if line.order_id in accounts:  # else the order was placed meanwhile
             contents = accounts[line.order_id].contents
             contents[Asset("stock", line.sku)] += line.quantity
             contents[money_of[line.order_id]] += line.quantity * line.unit_price_minor
 
 
-def _add_payments(
-    connection: sa.Connection, accounts: dict[str, OrderAccount], order_id: str | None
-) -> None:
-    for row in connection.execute(_select(order_id, *PAYMENTS.c)):
-        balance = accounts.setdefault(row.order_id, OrderAccount()).balance
+def _add_payments(accounts: Accounts, rows: Rows) -> None:
+    for row in rows(*PAYMENTS.c):
         asset = Asset("payment", row.customer_id, row.currency)
-        balance[asset] += row.amount_minor - row.refunded_minor
-    for row in connection.execute(_select(order_id, *CARD_PAYMENTS.c)):
-        balance = accounts.setdefault(row.order_id, OrderAccount()).balance
+        accounts[row.order_id].balance[asset] += row.amount_minor - row.refunded_minor
+    for row in rows(*CARD_PAYMENTS.c):
+        balance = accounts[row.order_id].balance
         asset = Asset("payment", row.customer_id, row.currency)
         balance[asset] += row.captured_minor - row.refunded_minor
         if held_minor := row.amount_minor - row.captured_minor - row.released_minor:
             balance[asset._replace(name=f"{row.customer_id}, held on a card")] += held_minor
 
 
-def _add_movements(
-    connection: sa.Connection, accounts: dict[str, OrderAccount], order_id: str | None
-) -> None:
-    columns = (MOVEMENTS.c.order_id, MOVEMENTS.c.sku, MOVEMENTS.c.change)
-    for row in connection.execute(_select(order_id, *columns)):
+def _add_movements(accounts: Accounts, rows: Rows) -> None:
+    for row in rows(MOVEMENTS.c.order_id, MOVEMENTS.c.sku, MOVEMENTS.c.change):
         if row.order_id != NO_ORDER:
-            balance = accounts.setdefault(row.order_id, OrderAccount()).balance
-            balance[Asset("stock", row.sku)] -= row.change
+            accounts[row.order_id].balance[Asset("stock", row.sku)] -= row.change
 
 
-def _select(order_id: str | None, *columns: sa.Column[Any]) -> sa.Select[Any]:
-    """Select columns of a table that has an `order_id`: of one order's rows, or of all."""
+def _rows(
+    connection: sa.Connection, order_id: str | None, *columns: sa.Column[Any]
+) -> sa.CursorResult[Any]:
+    """Read columns of a table that has an `order_id`: of one order's rows, or of all."""
     rows = sa.select(*columns)
-    return rows if order_id is None else rows.where(columns[0].table.c.order_id == order_id)
+    if order_id is not None:
+        rows = rows.where(columns[0].table.c.order_id == order_id)
+    return connection.execute(rows)
 
 
 def settled_by_participant(raw: Any) -> dict[str, Compensation]:

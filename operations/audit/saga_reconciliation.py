@@ -1,7 +1,8 @@
 """O3, saga reconciliation: how each order ended by its record, and how by its saga in Temporal."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from temporalio.client import WorkflowExecutionStatus
@@ -29,14 +30,16 @@ class SagaReconciliation:
     """How records and sagas stand to each other.
 
     Args:
-        discrepancies: between the two, a line each.
-        open: the open sagas, by their orders.
+        open: how the orders stand that sagas work on: open, or that they need attention.
+        discrepancies: between record and saga, a line each.
         left_open: why orders need a person that no saga works on, though they are open.
+        skip_reason: why nothing is known of sagas; None when they were asked for.
     """
 
-    discrepancies: list[str]
-    open: dict[str, SagaStatus]
-    left_open: dict[str, str]
+    open: Mapping[str, str]
+    discrepancies: Sequence[str] = ()
+    left_open: Mapping[str, str] = field(default_factory=dict)
+    skip_reason: str | None = None
 
 
 async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation:
@@ -54,8 +57,8 @@ async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation
     ]
     runs = await sagas.runs(doubtful)
     statuses = await asyncio.to_thread(_read_statuses, orders)
-    open_sagas = {
-        order_id: run
+    open_orders = {
+        order_id: "needs attention" if run.needs_attention else "open"
         for id_, run in runs.items()
         if run and run.is_open and (order_id := order_id_or_none(id_))
     }
@@ -69,7 +72,7 @@ async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation
         for id_, run in runs.items()
         if (order_id := order_id_or_none(id_)) and (why := why_left_open(statuses.get(id_), run))
     }
-    return SagaReconciliation(discrepancies, open_sagas, left_open)
+    return SagaReconciliation(open_orders, discrepancies, left_open)
 
 
 def discrepancy(status: str | None, run: SagaStatus | None) -> str | None:

@@ -9,7 +9,6 @@ from temporalio.client import Client
 
 from application.again import Again
 from application.errors import Away, NotPossible
-from application.placement import Placement
 from application.runs import Runs
 from contracts.ids import id_again
 from participants.order.service import OrderService
@@ -27,8 +26,7 @@ def order_service(tmp_path: Path, open_engine: Callable[[str], sa.Engine]) -> Or
 
 def again_of(client: Client, order_service: OrderService) -> Again:
     """Return what places again by a Temporal."""
-    runs = Runs(client)
-    return Again(Placement(client, order_service, runs), order_service, runs)
+    return Again(order_service, Runs(client))
 
 
 async def test_without_an_answer_of_temporal_nothing_is_placed_again(

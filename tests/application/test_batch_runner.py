@@ -9,18 +9,22 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from application import batch_runner
 from application.batch_runner import BatchRunner
+from application.run import Run
+from application.runs import Runs
 from contracts.batches import Batch, BatchOutcome, BatchState
 from contracts.ids import id_again
 from contracts.operations import OperationFilter
 from participants.order.batches import Batches
 from participants.order.operations import Operations
 from participants.order.service import OrderService
+from tests.application.order_runs import at, run
 from tests.commands import ORDER, START, cancel, register
 
 ANN = {"by": "ann", "reason": "in order", "filter": {}}
@@ -180,3 +184,20 @@ async def test_of_an_order_placed_again_the_new_one_is_named(service: OrderServi
     batches = start(service, ["7"], "place-again")
     await BatchRunner(service, 1).run("b", Frontend().client)
     assert results(batches) == {"7": (BatchOutcome.DONE, f"placed again as {id_again('7')}")}
+
+
+async def test_a_cancel_of_temporals_own_is_no_words_of_the_batch_operation(
+    service: OrderService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing of who cancelled: so who is refused, at a second try, is told so."""
+    batches = start(service, ["7"], "cancel")
+    batches.take("b", 1)
+    refusal = WorkflowUpdateFailedError(ApplicationError("too late to cancel"))
+    cancel_of_temporal = at("decision", "cancel", by="temporal", reason="")
+
+    async def find(_runs: Runs, _order_id: str) -> Run:
+        return run("ROLLING_BACK", cancel_of_temporal)
+
+    monkeypatch.setattr(Runs, "find", find)
+    await BatchRunner(service, 1).run("b", Frontend(**{"7": refusal}).client)
+    assert results(batches) == {"7": (BatchOutcome.REFUSED, "too late to cancel")}

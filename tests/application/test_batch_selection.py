@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from application.batch_selection import MEANT_BY, BatchRequest, BatchSelection, has_grown
-from contracts.acts import Act
+from contracts.acts import MESSAGES, Act
 from contracts.decisions import ACTS, StepEvidence
 
 ANN = {"by": "ann", "reason": "in order", "count": 3}
@@ -86,7 +86,7 @@ def test_an_act_comes_with_its_own_fields_and_no_others() -> None:
     selection = {"filter": {"needs_attention": True}, **ANN}
     evidence = {"step": "ProcessPayment", "evidence": "transfer 4711"}
     request = BatchRequest.model_validate({"act": "settle", **selection, **evidence})
-    assert request.update == "request_settle_step"
+    assert MESSAGES[request.act] == "settle_step"
     assert request.decision == StepEvidence(by="ann", reason="in order", **evidence)
     assert type(request.decision) is ACTS["settle_step"]
     for wrong in (

@@ -9,7 +9,7 @@ from application.caller import SCOPE_OF, Caller, Scope, scopes_for
 from application.discretion import for_customer
 from application.errors import SagaWedged
 from application.order_view import view_of_closed, view_of_record, view_of_run
-from application.possible_acts import ACTS_ON_MANY, act_of_failed, acts_offered, why_ended
+from application.possible_acts import ACTS_ON_MANY, acts_of_ended, acts_offered, why_ended
 from application.run import Run
 from contracts.acts import EFFECTS, FIELDS, Act
 from contracts.states import FailureReason, SagaState
@@ -191,14 +191,15 @@ def test_what_a_failed_order_needs_to_be_placed_again(
     changes: dict[str, Any], why: str | None
 ) -> None:
     """Any reason will do, as a person decides anew; what was ordered has to be known."""
-    [act] = act_of_failed(RECORD.model_copy(update=changes))
+    *_, act = acts_of_ended(RECORD.model_copy(update=changes), None)
     assert (act.act, act.fields, act.refusal) == ("place-again", ("by", "reason"), why)
 
 
 def test_an_order_that_was_placed_again_or_completed_is_not_placed_again() -> None:
     """The first is answered with its new order, and the other has its own."""
-    assert act_of_failed(RECORD.model_copy(update={"again_as": "7-again"})) == ()
-    assert act_of_failed(RECORD.model_copy(update={"state": SagaState.COMPLETED})) == ()
+    for changes in ({"again_as": "7-again"}, {"state": SagaState.COMPLETED}):
+        acts = acts_of_ended(RECORD.model_copy(update=changes), None)
+        assert [act.act for act in acts] == ["cancel", "approve", "reject"]
 
 
 def test_an_order_that_is_sure_to_fail_takes_no_act() -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 
-from application.any_saga import Workflow, in_words, view_of
+from application.any_saga import in_words, view_of
 from application.order_view import view_of_run
 from application.run import Run
 from contracts.acts import MESSAGES, Act
@@ -42,7 +43,9 @@ def answer_to(command: str, event: str, step: str | None = None) -> Moment:
 def view(run: Run, *plan: PlannedStep, status: str = "RUNNING") -> SagaView:
     """Return the view of a run."""
     closed_at = None if status == "RUNNING" else AT
-    return view_of(Workflow("tour-1", "Tour", status), replace(run, closed_at=closed_at), plan)
+    number = WorkflowExecutionStatus[status]
+    run = replace(run, closed_at=closed_at, workflow_type="Tour", status=number)
+    return view_of("tour-1", run, plan)
 
 
 def fates(saga: SagaView) -> list[tuple[str, str, str | None]]:
@@ -139,7 +142,7 @@ CONFIRM = retriable("ConfirmOrder", "ConfirmOrder", "STUCK", settlement=settleme
 )
 def test_a_saga_takes_what_its_order_takes(order_run: Run, acts: list[str]) -> None:
     """The same run is an order's and any saga's: both say the same of it."""
-    saga = view_of(Workflow("order-7", "OrderSaga", "RUNNING"), order_run)
+    saga = view_of("order-7", replace(order_run, status=WorkflowExecutionStatus.RUNNING))
     assert [act.signal for act in saga.acts] == acts
     of_order = view_of_run("7", order_run, LINKS).acts
     assert {(act.signal, act.step) for act in saga.acts} == {

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from application import event_feed
 from application.event_feed import EventFeed
-from application.trouble import Trouble
+from application.trouble import repeat
 from participants.order.events import OrderEvents
 from participants.order.service import OrderService
 from participants.order.tables import EVENTS
@@ -19,18 +19,23 @@ from temporal_saga.database import DATABASE_AWAY
 from tests.commands import cancel
 
 
-def test_an_error_is_in_the_log_once_until_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_is_in_the_log_once_until_it_changes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """After it was gone it is said anew; that a database is away is said elsewhere."""
-    trouble = Trouble(logging.getLogger("work"), "it is tried again", DATABASE_AWAY)
     away = sa.exc.OperationalError("SELECT 1", None, OSError("away"))
     doubles = [
         sa.exc.IntegrityError("INSERT", {"at": number}, ValueError("a double"))
         for number in range(2)
     ]
-    for error in (*doubles, away, doubles[0], ValueError("a double"), None, doubles[0]):
-        with trouble.survive():
-            if error:
-                raise error
+    errors = iter((*doubles, away, doubles[0], ValueError("a double"), None, doubles[0]))
+
+    async def work() -> None:
+        if error := next(errors, asyncio.CancelledError()):
+            raise error
+
+    with pytest.raises(asyncio.CancelledError):
+        await repeat(work, 0, logging.getLogger("work"), "it is tried again", DATABASE_AWAY)
     assert caplog.messages == ["it is tried again"] * 3
 
 

@@ -36,7 +36,7 @@ from temporal_saga.database import DATABASE_AWAY, open_database
 _, database, url, secret, name = sys.argv
 deliveries = Deliveries(open_database(database), name)
 receiver = Receiver(url, (secret,), tuple(ENDS))
-asyncio.run(WebhookSender(deliveries, [receiver], 0.1, DATABASE_AWAY).run())
+asyncio.run(WebhookSender(deliveries, receiver, 0.1, DATABASE_AWAY).run())
 """
 
 

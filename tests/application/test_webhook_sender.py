@@ -89,11 +89,14 @@ async def sending(
     deliveries = Deliveries(engine, "sender")
     for receiver in receivers:
         deliveries.add(receiver.id)
-    sender = WebhookSender(deliveries, receivers, pause_seconds, DATABASE_AWAY)
-    task = asyncio.create_task(sender.run())
+    tasks = [
+        asyncio.create_task(WebhookSender(deliveries, each, pause_seconds, DATABASE_AWAY).run())
+        for each in receivers
+    ]
     yield OrderService(engine)
-    task.cancel()
-    await asyncio.wait([task])
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def test_a_silent_receiver_stops_no_other(

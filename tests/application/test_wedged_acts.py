@@ -6,12 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from application.acts import ActSender
 from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.order_view import view_of_run
 from application.run import Run
 from application.runs import Runs
+from contracts.acts import Act
 from contracts.decisions import Decision
+from tests.act_sender import act_sender
 from tests.application.order_runs import CLOSED_AT, LINKS, PAID, run
 
 GOING = run("PAYMENT_COMPLETED", *PAID)
@@ -39,10 +40,11 @@ async def test_silence_is_that_of_a_wedged_saga_where_its_order_says_so(
     async def describe(_order_id: str) -> Run | None:
         return silent_run
 
-    handle = cast(Any, SimpleNamespace(id="order-7", execute_update=no_answer))
-    sender = ActSender(handle, cast(Runs, SimpleNamespace(describe=describe)))
+    handle = SimpleNamespace(execute_update=no_answer)
+    sagas = SimpleNamespace(describe=describe, handle=lambda _order_id: handle)
+    sender = act_sender(cast(Runs, sagas))
     with pytest.raises((NotNow, NotPossible)) as error_info:
-        await sender.act("request_cancel", Decision(by="ann", reason="no"), "cancel-1")
+        await sender.send("7", Act.CANCEL, Decision(by="ann", reason="no"), "cancel-1")
     assert error_info.type is error
     if silent_run:
         refusals = {act.refusal for act in view_of_run("7", silent_run, LINKS).acts}

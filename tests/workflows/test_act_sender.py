@@ -11,11 +11,11 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from application.acts import ActSender
 from application.batch_runner import BatchRunner
 from application.errors import NotPossible, SagaWedged
 from application.runs import Runs
 from contracts import stubs
+from contracts.acts import Act
 from contracts.batches import Batch, BatchOutcome
 from contracts.decisions import Decision, StepEvidence
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
@@ -23,6 +23,7 @@ from contracts.stubs import WEDGED_AFTER
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from temporal_saga.testing import Script
+from tests.act_sender import act_sender
 from tests.workflows import order_scripts
 from tests.workflows.defective_saga import DefectiveSaga
 from tests.workflows.operators import SETTLE
@@ -68,17 +69,18 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    sender = ActSender(script.handle, Runs(sparing))
+    sender = act_sender(Runs(sparing))
+    order_id = script.saga_id.removeprefix("order-")
     for number in range(MOST_UPDATES):
-        await sender.act("request_cancel", why(number), f"cancel-{number}")
-    await sender.act("request_cancel", why(7), "cancel-7")
+        await sender.send(order_id, Act.CANCEL, why(number), f"cancel-{number}")
+    await sender.send(order_id, Act.CANCEL, why(7), "cancel-7")
     with pytest.raises(NotPossible) as error_info:
-        await sender.act("request_settle_step", StepEvidence.model_validate(SETTLE), "settle")
+        await sender.send(order_id, Act.SETTLE, StepEvidence.model_validate(SETTLE), "settle")
     assert (
         str(error_info.value)
         == "ProcessPayment is not stuck: nothing of it is to be taken back or completed"
     )
-    story = await Runs(sparing).find(script.saga_id.removeprefix("order-"))
+    story = await Runs(sparing).find(order_id)
     assert story is not None
     names = [
         moment.detail["by"]
@@ -103,8 +105,8 @@ async def test_a_batch_operation_knows_its_own_words(
     await script.start(ORDER)
     await script.expect(RegisterOrderCommand)
     order_id = script.saga_id.removeprefix("order-")
-    sender = ActSender(script.handle, Runs(sparing))
-    await sender.act("request_approve", why(1), "under the id that an earlier run was told")
+    told_id = "under the id that an earlier run was told"
+    await act_sender(Runs(sparing)).send(order_id, Act.APPROVE, why(1), told_id)
     messages = {}
     for batch_id in ("second-try", "first-try"):
         words = {"act": "approve", "filter": {}, **why(1).model_dump()}
@@ -138,6 +140,6 @@ async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
             ).raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
                 pass
         with pytest.raises(SagaWedged) as error_info:
-            await ActSender(handle, Runs(sparing)).act("request_cancel", why(1), "cancel-1")
+            await act_sender(Runs(sparing)).send("wedged", Act.CANCEL, why(1), "cancel-1")
         await handle.terminate()
     assert "goes on by itself once a corrected orchestrator runs" in str(error_info.value)

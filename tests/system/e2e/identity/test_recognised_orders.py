@@ -198,7 +198,7 @@ async def test_a_run_that_goes_while_it_is_looked_at_is_no_other_order(
     )
     engine = open_database(f"sqlite:///{tmp_path}/order.db")
     with pytest.raises(Away):
-        await Placement(client, OrderService.open(engine), Runs(client)).start(
+        await Placement(OrderService.open(engine), Runs(client)).start(
             "going", PlaceOrder.model_validate(body), None
         )
     engine.dispose()

@@ -12,9 +12,8 @@ from temporalio.client import Client
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 
-from application import following
+from application import closing
 from application.closing import Closing
-from application.following import Following
 from application.runs import Runs
 from participants.order.reads import OrderReads
 
@@ -51,12 +50,11 @@ class Saga:
 
 async def seconds_of(saga: Saga, monkeypatch: pytest.MonkeyPatch) -> float:
     """Return how long the order of a saga is followed."""
-    monkeypatch.setattr(following, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(closing, "SAGA_LOOK_SECONDS", 0.01)
     client = cast(Client, saga)
-    runs = Runs(client)
-    closing = Closing(client, cast(OrderReads, None), asyncio.Event(), runs.pulse)
+    waiting = Closing(cast(OrderReads, None), Runs(client), asyncio.Event())
     began = monotonic()
-    await Following(closing, runs).wait("7", 0.3)
+    await waiting.wait("7", 0.3, or_until_it_waits=True)
     return monotonic() - began
 
 

@@ -5,12 +5,12 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from application.customers import Customers
 from application.errors import NotNow
 from application.runs import Runs
 from contracts.ids import saga_id
 from contracts.states import SagaState
 from contracts.stubs import PAYMENT_ANSWERED, SAGA_STATE
+from tests.act_sender import act_sender
 from tests.stack import free_port
 
 
@@ -46,7 +46,7 @@ async def test_who_waits_hears_it_and_nobody_else(temporal: Client) -> None:
     So what comes late, twice or about strangers costs no saga an event.
     """
     queue = "customers"
-    customers = Customers(temporal, Runs(temporal))
+    sender = act_sender(Runs(temporal))
     async with Worker(temporal, task_queue=queue, workflows=[Waiting]):
         handles = {
             state: await temporal.start_workflow(
@@ -57,11 +57,11 @@ async def test_who_waits_hears_it_and_nobody_else(temporal: Client) -> None:
         for handle in handles.values():
             await handle.query("__temporal_workflow_metadata", result_type=dict)
         for state in (*handles, *handles, "unknown"):
-            await customers.tell_of_answer(f"customers-{state}")
+            await sender.tell_of_answer(f"customers-{state}")
         for handle in handles.values():
             await handle.signal(Waiting.end)
         counts = {state: await handle.result() for state, handle in handles.items()}
-        await customers.tell_of_answer(f"customers-{SagaState.AWAITING_CUSTOMER}")
+        await sender.tell_of_answer(f"customers-{SagaState.AWAITING_CUSTOMER}")
     assert counts == {SagaState.AWAITING_CUSTOMER: 2, SagaState.PAYMENT_COMPLETED: 0}
 
 
@@ -69,4 +69,4 @@ async def test_with_temporal_away_the_event_is_to_come_again() -> None:
     """The API answers 503 to this."""
     client = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
     with pytest.raises(NotNow):
-        await Customers(client, Runs(client)).tell_of_answer("cart-1")
+        await act_sender(Runs(client)).tell_of_answer("cart-1")
