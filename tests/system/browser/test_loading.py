@@ -54,7 +54,7 @@ async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
 async def test_an_element_stays_while_it_is_drawn_the_same(page: Page) -> None:
     """It moves with what stands before it, twins too, and what somebody unfolded stays so."""
     await page.goto("/")
-    texts, is_open, kept = await page.evaluate("""async () => {
+    texts, is_open, former_places = await page.evaluate("""async () => {
         const { el, show } = await import('/console/dom.js');
         const list = document.createElement('ul');
         const item = (text) => el('li', {}, el('details', {}, text));
@@ -71,7 +71,7 @@ async def test_an_element_stays_while_it_is_drawn_the_same(page: Page) -> None:
     }""")
     assert texts == ["new", "twin", "b", "twin"]
     assert is_open == [False, False, True, True]
-    assert kept == [-1, 2, 1, 3]
+    assert former_places == [-1, 2, 1, 3]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
