@@ -38,7 +38,7 @@ $(VENV)/installed: requirements-dev.lock
 	@touch $@
 
 check: lint ## format, lint, types, the console's too; rooms
-	@$(BIN)/pytest -q -p no:cacheprovider tests/repository/test_rooms.py tests/repository/test_modules.py
+	@$(BIN)/pytest -q -p no:cacheprovider $(addprefix tests/repository/test_,rooms.py modules.py environment_reads.py)
 
 lint: install javascript # what `make check` looks at without running anything
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -36,9 +36,11 @@ LOOK_LIMIT = timedelta(seconds=60)
 """A look that takes longer than this is given up."""
 
 EVERY_SECONDS = 2
+"""Nobody looks more often than this, however many ask."""
+
 REST = 9
-"""Nobody looks more often than this, however many ask; nor for more than a tenth of the time: a
-look that takes long is rare."""
+"""For so many times as long as a look took, nobody looks again: it takes a tenth of the time at
+most."""
 
 WAIT_SECONDS = 1.5
 """Whoever asks waits so long for a look, and is then told what the last one saw."""
