@@ -10,7 +10,7 @@ from application.errors import Away
 from application.pulse import Pulse
 from application.runs import temporal
 
-SILENCE_SECONDS = 0.2
+SILENCE_SECONDS = 0.4
 LONG = timedelta(seconds=60)
 
 
@@ -46,7 +46,7 @@ async def test_a_silence_of_before_does_not_count() -> None:
 async def test_a_temporal_that_answers_others_is_given_time() -> None:
     """It is slow; once it falls silent it is given up all the same."""
     pulse = Pulse(SILENCE_SECONDS)
-    answers = 12
+    answers = 6
     async with asyncio.TaskGroup() as calls:
         waiting = calls.create_task(wait_in_vain(LONG, pulse))
         calls.create_task(answer_others(pulse, answers))
