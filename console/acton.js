@@ -6,7 +6,7 @@ import { addressOf, go, listBefore, toOrder } from "./address.js";
 import { get, newId, post, Problem } from "./api.js";
 import { choice, offerSteps } from "./choices.js";
 import { bdi, el, show } from "./dom.js";
-import { currentFilters } from "./filters.js";
+import { currentFilters, filterText } from "./filters.js";
 import { actForm } from "./form.js";
 import { keepLoading, newPlaceholder } from "./frame.js";
 import { money } from "./money.js";
@@ -95,19 +95,6 @@ function fittingAct(filters) {
   return filters.needs_attention === "true" || filters.cause || filters.state === "ROLLBACK_STUCK"
     ? "retry"
     : "cancel";
-}
-
-/**
- * Return filters as people read them.
- *
- * @param {Record<string, unknown>} filters
- */
-export function filterText(filters) {
-  return Object.entries(filters).flatMap(([name, value], index) => [
-    index ? ", " : "",
-    `${name.replaceAll("_", " ")} `,
-    el("b", {}, [value].flat().join(", ") || "none"),
-  ]);
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
  * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?batch=ID` a batch operation,
- * `/?batch=` the latest ones, `/?act_on=` with filters an act on the orders that they find,
+ * `/?batch=` all of them, `/?act_on=` with filters an act on the orders that they find,
  * `/?operations=` the log of operations with its filters, `/?place=` the form that places an order,
  * anything else a list with its filters.
  */

@@ -1,13 +1,13 @@
 /**
  * One batch operation: how far it has come, and what came of it at each order.
  */
-import { filterText } from "./acton.js";
 import { batchPath, get, post } from "./api.js";
 import { addressOf, parametersOf, toOrder } from "./address.js";
-import { latestPage } from "./batches.js";
+import { batchesPage } from "./batches.js";
 import { batchChip, inWords, outcomeWords } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
 import { showFigures } from "./figures.js";
+import { filterText } from "./filters.js";
 import { actForm } from "./form.js";
 import { frame, keepLoading, newPages } from "./frame.js";
 import { newTable } from "./table.js";
@@ -33,7 +33,7 @@ const COLUMNS = [
  * @param {AbortSignal} signal
  */
 export function batchPage(page, id, signal) {
-  if (id === "") return latestPage(page, signal);
+  if (id === "") return batchesPage(page, signal);
   document.title = `Batch operation · Order saga`;
   const parameters = parametersOf(["outcome", "cursor"]);
   const { outcome = "" } = parameters;

@@ -1,41 +1,43 @@
 /**
- * The latest batch operations.
+ * The batch operations, the newest first: `/?batch=`, and `/?batch=&before=ID` for older ones.
  */
-import { addressOf } from "./address.js";
+import { addressOf, parametersOf } from "./address.js";
 import { get } from "./api.js";
 import { batchChip } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
-import { keepLoading, newPlaceholder } from "./frame.js";
+import { keepLoading, newPages } from "./frame.js";
 import { time } from "./times.js";
 import { number } from "./words.js";
 
 const REFRESH_MS = 5_000;
+const NONE_YET =
+  "There are none yet. Set filters in the list of orders, and act on what they find.";
 
 /**
- * Show the latest batch operations in `page`, until `signal`.
+ * Show a page of the batch operations in `page`, until `signal`.
  *
  * @param {HTMLElement} page
  * @param {AbortSignal} signal
  */
-export function latestPage(page, signal) {
+export function batchesPage(page, signal) {
   document.title = "Batch operations · Order saga";
-  const list = el("ul.batches");
-  const placeholder = newPlaceholder();
-  page.append(el("div.head", {}, el("h1", {}, "Batch operations")), placeholder, list);
+  const node = el("ul.batches");
+  const showItems = (/** @type {Api.BatchView[]} */ batches) =>
+    show(node, batches.map(batchItem));
+  const pages = newPages({ node, show: showItems }, "before", ["← Newest", "Older →"]);
+  page.append(el("div.head", {}, el("h1", {}, "Batch operations")), ...pages.nodes);
+  const query = new URLSearchParams(parametersOf(["before"]));
   const load = async () => {
     /** @type {Api.BatchList} */
-    const { batches } = await get("/batch-operations");
-    show(list, batches.map(latestItem));
-    placeholder.textContent =
-      "There are none yet. Set filters in the list of orders, and act on what they find.";
-    placeholder.hidden = batches.length > 0;
+    const { batches, next } = await get(`/batch-operations?${query}`);
+    pages.showPage(batches, next, NONE_YET);
     return REFRESH_MS;
   };
-  keepLoading(load, placeholder, signal);
+  keepLoading(load, pages.placeholder, signal);
 }
 
 /** @param {Api.BatchView} batch */
-function latestItem(batch) {
+function batchItem(batch) {
   const count = number(batch.total);
   const what = `${batch.act} ${count} ${batch.total === 1 ? "order" : "orders"}`;
   return el(

@@ -64,6 +64,22 @@ export function isFiltered(filters) {
 }
 
 /**
+ * Return filters as people read them in a sentence.
+ *
+ * @param {Record<string, unknown>} filters by the API's names, as it has their values
+ */
+export function filterText(filters) {
+  const values = /** @type {Record<string, string>} */ (filters);
+  return Object.entries(filters).flatMap(([name, value], index) => {
+    const [label, kind] = FILTERS[name] ?? [name.replaceAll("_", " ")];
+    const isOne = kind && value !== null && !Array.isArray(value);
+    const text = isOne ? kind.show(values, name) : [value].flat().join(", ") || "none";
+    const what = label.charAt(0).toLowerCase() + label.slice(1);
+    return [index ? ", " : "", `${what} `, el("b", {}, text)];
+  });
+}
+
+/**
  * Return the form, and a function that adds reasons to choose from.
  *
  * @param {Record<string, string>} filters what is chosen at first

@@ -144,6 +144,11 @@ async def test_times_are_typed_and_read_in_ones_own_zone(page: Page, stack: Stac
         await expect(abroad).to_have_url(re.compile(re.escape(f"placed_from={in_utc}%3A00Z")))
         expected = f"{moment:%Y-%m-%dT%H:%M:00}"
         assert (await abroad.get_by_label("Placed from").input_value()).startswith(expected[:16])
+    act_on = "act_on=&placed_from=2026-01-05T20:30:00Z"
+    await abroad.goto(f"http://127.0.0.1:{stack.api_port}/?{act_on}")
+    await expect(abroad.locator("#page > p").nth(1)).to_have_text(
+        "The orders with placed from 2026-01-06 02:00:00 2026-01-05 20:30:00 UTC."
+    )
     await context.close()
 
 

@@ -1,7 +1,7 @@
 """What people do to an order on the console, and what they see of it."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from contracts.ids import id_again
 from tests.stack import Stack, order, until
@@ -215,6 +215,39 @@ async def test_many_orders_are_acted_on_at_once(page: Page, stack: Stack) -> Non
     await expect(state(page)).to_have_text("COMPLETED")
     await page.get_by_role("link", name="Batch operations").click()
     await expect(page.locator(".batches li")).to_contain_text("approve 3 orders")
+
+
+async def test_batch_operations_have_pages(page: Page, stack: Stack) -> None:
+    """The older ones are a link away, and the newest again."""
+    stack.seed({"regular": 10**9}, {})
+    stack.place(order("regular"))
+    until(lambda: stack.http.get("/orders?customer_id=regular").json()["orders"], "it is listed")
+    batch_ids = [f"page-{number}" for number in range(3)]
+    for batch_id in batch_ids:
+        answer = stack.http.post(
+            "/batch-operations",
+            json={
+                "batch_id": batch_id,
+                "act": "cancel",
+                "filter": {"customer_id": "regular"},
+                "count": 1,
+                "by": "ann",
+                "reason": batch_id,
+            },
+        )
+        assert answer.status_code == 202, answer.text
+
+    async def in_small_pages(route: Route) -> None:
+        await route.continue_(url=f"{route.request.url}&limit=2")
+
+    await page.route("**/batch-operations?*", in_small_pages)
+    items = page.locator(".batches li")
+    await page.goto("/?batch=")
+    await expect(items).to_contain_text(batch_ids[:0:-1])
+    await page.get_by_role("link", name="Older →").click()
+    await expect(items.first).to_contain_text(batch_ids[0])
+    await page.get_by_role("link", name="← Newest").click()
+    await expect(items).to_contain_text(batch_ids[:0:-1])
 
 
 async def test_only_what_the_list_says_is_chosen_beforehand(page: Page) -> None:
