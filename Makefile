@@ -8,9 +8,10 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test_cancel_everywhere.py \
 	tests/system/e2e/test_reset.py
 # Tests that wait for half of their time: more of them run at once than there are cores.
-# The files are started in this order, those with many tests before: tests/wheel has a long one.
-NOT_WAITING := tests/temporal_saga tests/workflows tests/__pycache__
-WAITING := tests/wheel $(filter-out tests/wheel $(NOT_WAITING),$(patsubst %/,%,$(wildcard tests/*/)))
+# The files are started in this order: a long one that came last would run alone in the end.
+LONGEST := tests/wheel tests/system/e2e tests/system/faults
+NOT_WAITING := tests/temporal_saga tests/workflows tests/system %/__pycache__
+WAITING := $(LONGEST) $(filter-out $(LONGEST) $(NOT_WAITING),$(patsubst %/,%,$(wildcard tests/system/*/ tests/*/)))
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard *.py)
 
 # Where it is set, each process would compile all tests that it imports, and all that a test starts.
@@ -63,7 +64,7 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 		else echo "Python $$version is not here"; fi; done
 
 verify: install postgresql chromium node javascript planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
-	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 $(WAITING)
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m long --timeout 600 $(WAITING)
 	@EVERY_CANCEL=1 HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q -n 3 --dist load --maxschedchunk 1 \
 		-m long --timeout 600 tests/temporal_saga tests/workflows
 	@LOCAL_ACTIVITIES=on WORKFLOW_SANDBOX=off $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)

@@ -107,7 +107,7 @@ class Results:
                 *tests,
             )
             if code not in (0, 1) or not report.exists():
-                return cls({}, output[-2_000:])
+                return cls({}, f"exit code {code}: {output[-2_000:]}")
             root = ET.parse(report)
         cases = [(name(case), case) for case in root.iter("testcase")]
         failures = {

@@ -69,7 +69,9 @@ def _run_pytest(copy: Path, output: Path, arguments: Sequence[str]) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False  # what is not kept is compiled for each run of a saga
     # Its plugins are among what is imported already.
-    sys.exit(pytest.main(["-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments]))
+    code = pytest.main(["-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments])
+    sys.stdout.flush()
+    os._exit(code)  # with threads of Temporal's library about, an interpreter's end may crash
 
 
 def _is_ours(path: str) -> bool:
