@@ -94,21 +94,19 @@ class Forward:
         raise _NoAnswer
 
     async def _take_once(self, call: Call[Any, T], began: datetime) -> T:
-        limit = self._limit(began)
         handle = call.send(
             step_key(self._saga_id, call.step_name),
             self._policy.forward_retry,
             start_to_close=self._policy.start_to_close,
-            limit=limit,
+            limit=self._limit(began),
         )
         try:
             return call.read(await shielded(handle))
         except ActivityError as error:
             if refusal := refusal_in(error, self._refusals):
                 raise SagaStopped(refused_step(call.step_name, refusal)) from error
-            deadline = self.deadline
-            cut_short = limit < self._policy.forward_step
-            if deadline is not None and cut_short and workflow.now() >= deadline:
+            deadline = self.deadline  # told by the clock of the history: limits decide nothing
+            if deadline is not None and workflow.now() >= deadline:
                 raise SagaStopped(overdue(deadline, call.step_name)) from error
             raise SagaStopped(unavailable(call, error)) from error
         except UndecodableResult as error:

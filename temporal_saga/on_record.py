@@ -41,15 +41,16 @@ class OnRecord:
     1. The record is closed whichever way the steps end, last of all. With `SagaStopped`, and with
        every error that ends a workflow, Temporal's cancel of a plain wait among them, the saga is
        rolled back; past its pivot it is not: the record is closed as completed, and the error
-       passes. A defect (any other error) passes at once and leaves the run open, until a corrected
-       worker takes it up; so does continue-as-new. Where the saga goes on in another run, what is
-       neither a step nor a `Saga.pause` is done again there.
+       passes. A defect (any other error, and `SagaStopped` past the pivot) passes at once and
+       leaves the run open, until a corrected worker takes it up; so does continue-as-new. Where the
+       saga goes on in another run, what is neither a step nor a `Saga.pause` is done again there.
     2. Where an earlier run had completed, nothing is sent again but what closes the record, and
        nobody can stop the saga. The saga's id says that it is the same one: what else it was given
        is compared where the opening carries it, and by `at` not.
     3. Before anything is taken back it is known how an earlier run ended: that is asked until it is
        answered, or until a person settles it. Where such a run may have gone further than this
-       one, every step that was declared at the opening is compensated.
+       one, every step that was declared at the opening is compensated. Its pivot counts once the
+       record is closed: until then a signal to cancel that was too late counts after a reset.
     4. Behind `async with`, everything is done, and no message handler is at work.
     5. The end of the block is the pivot, where the saga has not passed it before.
 
@@ -152,7 +153,7 @@ class OnRecord:
             await self._complete_again()
         elif (failure := await self._failure(error)) is None:
             return False
-        elif self._saga.is_past_pivot and not isinstance(error, SagaStopped):
+        elif self._saga.is_past_pivot:
             passes = True
             await self._confirm()
         else:

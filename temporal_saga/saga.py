@@ -123,8 +123,8 @@ class Saga(Ending):
         Raises:
             SagaStopped: the saga was stopped before the step; or the step has the name of another
                 one, and was not sent; or the participant refused, and nothing is to be taken back;
-                or no answer came within the limit that can be read, so that the outcome is unknown
-                and is taken back.
+                or no answer that can be read came within the limit: unknown, so it is taken back.
+            RuntimeError: the saga is past its pivot, and nothing was sent: `finish` goes on there.
         """
         self._come_to(call)
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)
@@ -196,7 +196,7 @@ class Saga(Ending):
     def failure_by(self, error: BaseException) -> Failure | None:
         """Return why a saga fails by this error; None of a defect: its run stays open."""
         if isinstance(error, SagaStopped):
-            return error.failure
+            return None if self.is_past_pivot else error.failure
         if is_cancelled_exception(error):
             self._note_temporals_cancel()
             return self._stop_failure or uncaught_error(error)
@@ -207,6 +207,8 @@ class Saga(Ending):
         self, call: Call[C, T], compensation: Call[Any, Any] | None, name: str | None = None
     ) -> T:
         step = call.step_name
+        if self.is_past_pivot and not self._journal.has(name or step):
+            raise RuntimeError(f"{step} comes after the pivot: finish() takes such steps")
         self.plan.add(call, compensation)
         if compensation is not None:
             if not self._journal.has(step):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any, Self
 from uuid import uuid4
@@ -19,6 +20,17 @@ from temporal_saga.local_activities import RunLocally
 from temporal_saga.policy import Apply, Policy
 from temporal_saga.testing.histories import fails_for_good, task_that_sent
 from temporal_saga.testing.participants import Closed, Participants
+
+SECOND = timedelta(seconds=1)
+OTHER_LIMITS = Policy(
+    start_to_close=SECOND,
+    local_try=SECOND,
+    forward_step=2 * SECOND,
+    longest_pause=SECOND,
+    stuck_attempts=1,
+    stuck_after=2 * SECOND,
+)
+"""What histories are replayed with: they replay whatever the limits were."""
 
 
 class Orchestrator:
@@ -52,11 +64,11 @@ class Orchestrator:
             workflow_runner=runner,
             max_cached_workflows=max_cached_workflows,
         )
-        # With the client's policy: whatever the limits were, the same code replays.
         self._new_replayer = partial(
             Replayer,
             workflow_runner=runner,
             data_converter=client.data_converter,
+            interceptors=[Apply(OTHER_LIMITS)],
             plugins=[part for part in client.config()["plugins"] if isinstance(part, Plugin)],
         )
         self._worker = AsyncExitStack()

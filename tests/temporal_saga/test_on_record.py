@@ -24,8 +24,11 @@ from temporal_saga.testing import Script
 from tests.temporal_saga.conftest import Play
 from tests.temporal_saga.trip_releases import (
     AskWeatherCommand,
+    TripThatBooksLate,
+    TripThatEndsThere,
     TripThatFails,
     TripThatFailsLate,
+    TripThatStopsLate,
     TripWithoutStep,
     TripWithSleep,
     TripWithTimeout,
@@ -138,6 +141,28 @@ async def test_a_failure_past_the_pivot_closes_the_record_as_completed(play: Pla
         await is_opened(script)
         script.answer(yes(await script.expect(ConfirmTripCommand)))
         assert (await script.failed()).type == "NoPostcard"
+
+
+@pytest.mark.parametrize(
+    ("release", "why"),
+    [
+        (TripThatBooksLate, "BookFlight comes after the pivot: finish() takes such steps"),
+        (TripThatStopsLate, "the flight is gone"),
+    ],
+)
+async def test_what_may_not_come_past_the_pivot_leaves_the_run_open(
+    play: Play, release: type, why: str
+) -> None:
+    """Nothing is sent and nothing taken back: a corrected worker goes on."""
+    async with play(release) as script:
+        await script.start(ORDER, task_timeout=timedelta(seconds=1))
+        await is_opened(script)
+        await until(script, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
+        assert why in str((await script.handle.fetch_history()).events)
+        async with script.orchestrator_away(back_as=TripThatEndsThere):
+            pass
+        script.answer(yes(await script.expect(ConfirmTripCommand)))
+        assert await script.handle.result() == []
 
 
 @pytest.mark.parametrize("cache", [1000, 0], ids=["cached", "evicted"])

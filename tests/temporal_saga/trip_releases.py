@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from examples.trip_record import closing, opening
 from examples.trip_steps import Command, Done, TripOrder, flight, hotel
+from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.on_record import OnRecord
 from tests.temporal_saga.steered_trip import SteeredTrip
 
@@ -121,6 +122,46 @@ class TripThatFailsLate(SteeredTrip):
             await record.open(opening(trip), then=())
             self._saga.pivot()
             raise ApplicationError("no postcard was sent", type="NoPostcard")
+        return []
+
+
+@workflow.defn(name="Trip")
+class TripThatBooksLate(SteeredTrip):
+    """One that takes a step past its pivot, where nothing can be taken back."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        async with OnRecord(self._saga, closing(trip)) as record:
+            await record.open(opening(trip), then=(flight(trip),))
+            self._saga.pivot()
+            await self._saga.step(*flight(trip))
+        return []
+
+
+@workflow.defn(name="Trip")
+class TripThatStopsLate(SteeredTrip):
+    """One that stops past its pivot."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        async with OnRecord(self._saga, closing(trip)) as record:
+            await record.open(opening(trip), then=(flight(trip),))
+            self._saga.pivot()
+            raise SagaStopped(Failure("TOO_LATE", "the flight is gone"))
+        return []
+
+
+@workflow.defn(name="Trip")
+class TripThatEndsThere(SteeredTrip):
+    """One that ends at its pivot: what corrects the two before."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        async with OnRecord(self._saga, closing(trip)) as record:
+            await record.open(opening(trip), then=(flight(trip),))
         return []
 
 

@@ -73,6 +73,8 @@ async def stage(*settings: str) -> AsyncIterator[Stage]:
         yield Stage(client, players)
 
 
-def replayer(workflow: type = OrderSaga, plugin: SagaPlugin = temporal_server.PLUGIN) -> Replayer:
-    """Return what replays histories with this release of the saga."""
-    return Replayer(workflows=[workflow], plugins=[plugin])
+def replayer(
+    workflow: type = OrderSaga, plugin: SagaPlugin = temporal_server.PLUGIN, **how: Any
+) -> Replayer:
+    """Return what replays histories with this release of the saga, `how` a `Replayer` does."""
+    return Replayer(workflows=[workflow], plugins=[plugin], **how)

@@ -31,9 +31,9 @@ AT_ONCE = 5
 """In seconds: sooner than the saga asks by itself."""
 
 
-async def begin_wait(script: Script) -> ProcessPaymentCommand:
+async def begin_wait(script: Script, **fields: object) -> ProcessPaymentCommand:
     """The customer's bank asks them first."""
-    await script.start(ORDER)
+    await script.start(ORDER | fields)
     await obey(script, RegisterOrderCommand)
     command = await script.expect(ProcessPaymentCommand)
     script.answer(asks(command))
@@ -100,6 +100,19 @@ async def test_a_customer_who_does_not_answer_in_time(skipping_script: Script) -
         "AUTHENTICATION_EXPIRED",
         "the customer did not answer their bank within 10 minutes",
     )
+
+
+async def test_a_deadline_that_passes_while_the_provider_is_asked_again_fails_the_order(
+    script: Script,
+) -> None:
+    """Whatever limits a later worker has: the history alone says that the deadline was it."""
+    await begin_wait(script, deadline_seconds=4)
+    await script.handle.signal(PAYMENT_ANSWERED)
+    await script.expect(ProcessPaymentCommand)
+    script.ignore()
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    failure = (await script.failed()).details[0]
+    assert (failure["reason"], failure["step"]) == ("DEADLINE_EXCEEDED", "ProcessPayment")
 
 
 async def test_an_order_is_cancelled_while_it_waits_for_its_customer(script: Script) -> None:

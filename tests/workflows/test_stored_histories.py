@@ -15,6 +15,8 @@ from temporalio.client import WorkflowHistory
 from temporal_saga.history import project
 from temporal_saga.local_activities import NOT_HERE, RUN_IS_LOCAL
 from temporal_saga.moment import Moment
+from temporal_saga.policy import Apply, Policy
+from temporal_saga.testing.orchestrator import OTHER_LIMITS
 from tests.workflows.order_scripts import replayer
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
 from tests.workflows.stored_stories import CONTINUED, RECORDED
@@ -38,8 +40,9 @@ def decode(payload: Payload) -> Any:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_a_stored_history_replays(path: Path) -> None:
-    """Open sagas of its release go on when this code takes over."""
-    await replayer().replay_workflow(read(path))
+    """Open sagas of its release go on when this code takes over, whatever limits it is given."""
+    for limits in (Policy(), OTHER_LIMITS):
+        await replayer(interceptors=[Apply(limits)]).replay_workflow(read(path))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
