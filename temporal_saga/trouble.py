@@ -10,6 +10,9 @@ from temporal_saga.policy import MOST_MESSAGE
 MOST_OF_ERROR = 300
 """Characters that are repeated of what a participant said; its log has the rest."""
 
+MOST_LOOKED_AT = 10_000
+"""Characters in which words that mean something are looked for: a megabyte takes a task's time."""
+
 TIMEOUTS = {
     "ScheduleToStart": "no worker took the command: is its worker running?",
     "StartToClose": "a worker took the command and did not come back in time",
@@ -29,6 +32,7 @@ _LOCKED = re.compile(
 
 def meaning(error: str) -> str | None:
     """Return what an attempt's error means, in words for people; None if it is not known."""
+    error = error[:MOST_LOOKED_AT]
     if "giving up retrying" in error:
         return NO_TIME_LEFT
     if match := _TIMEOUT.search(error):
@@ -44,7 +48,7 @@ def in_words(error: str) -> str:
     The error alone, if its meaning is not known.
     """
     words = meaning(error)
-    first_line = cut(error.strip().partition("\n")[0], MOST_OF_ERROR)
+    first_line = cut(error[:MOST_LOOKED_AT].strip().partition("\n")[0], MOST_OF_ERROR)
     return f"{words} ({first_line})" if words else error
 
 

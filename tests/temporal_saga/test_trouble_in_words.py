@@ -59,3 +59,10 @@ def test_only_the_first_line_is_repeated() -> None:
 def test_what_is_none_of_these_stays_as_it_was_told(error: str) -> None:
     """A participant's own words are its own."""
     assert in_words(error) == error
+
+
+def test_of_a_megabyte_the_beginning_is_looked_at() -> None:
+    """Words far behind stay unknown: to look for them would take a workflow task's time."""
+    error = "e" * 1_000_000
+    assert in_words(error + LOCKED) == error + LOCKED
+    assert in_words(LOCKED + error).startswith("its database is locked by somebody else")

@@ -114,7 +114,7 @@ def test_a_temporal_that_hangs_is_told_to_all_who_ask_soon(stack: Stack, wire: W
                 lambda n: stack.place(order(order_id=f"hung-{n}"), Prefer="wait=25"), range(CALLERS)
             )
         )
-    assert time.monotonic() - began < SILENCE_SECONDS + 5
+    assert time.monotonic() - began < SILENCE_SECONDS + 15, "sooner than they would have waited"
     assert {response.status_code for response in responses} == {503}
     assert [response.headers["Location"] for response in responses] == [
         f"/orders/hung-{n}" for n in range(CALLERS)

@@ -21,7 +21,7 @@ from operations.up.parts import parts
 from operations.up.processes import processes_of
 from tests.stack import ROOT, free_port, until
 
-UP_SECONDS = 60
+UP_SECONDS = 120
 STOP_SECONDS = 45
 PER_ROLE = {"WORKER_PROCESSES": "per_role"}
 PARTS_BY_NAME = sorted(parts(Settings.model_validate({"worker_processes": "per_role"})))
@@ -82,13 +82,14 @@ class Up:
 
     def line_to_try(self, command: str) -> list[str]:
         """Return the words of the command line that people are told to try."""
-        return shlex.split(
-            next(
-                line
-                for line in self.log_text().splitlines()
-                if line.startswith("  ") and f"{command} " in line
-            )
-        )
+        first_line, *_ = until(lambda: list(self._lines_to_try(command)), f"{command} is told of")
+        return shlex.split(first_line)
+
+    def _lines_to_try(self, command: str) -> Iterator[str]:
+        """Return the lines that are whole by now."""
+        for line in self.log_text().splitlines(keepends=True):
+            if line.startswith("  ") and f"{command} " in line and line.endswith("\n"):
+                yield line
 
     def place_the_example(self) -> dict[str, Any]:
         """Do what the printed curl does, and return the order."""

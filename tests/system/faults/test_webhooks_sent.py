@@ -52,7 +52,8 @@ class Shopfront:
 
     def ids(self) -> list[str]:
         """Return the ids of the events that it made something of."""
-        return [json.loads(line)["id"] for line in self._events.read_text().splitlines()]
+        whole_lines, _, _ = self._events.read_text().rpartition("\n")
+        return [json.loads(line)["id"] for line in whole_lines.splitlines()]
 
     def statuses(self) -> list[str]:
         """Return how it answered each request."""
