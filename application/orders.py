@@ -156,6 +156,25 @@ class Orders:
             if (entry := _visible_entry(moment, caller)) is not None:
                 yield place, entry
 
+    async def is_left_open(self, order_id: str, run: Run | None) -> bool:
+        """Tell whether nobody has worked on an open order since its saga was found.
+
+        It is asked by one request, and no history is read.
+
+        Args:
+            order_id: which.
+            run: its saga as it was found; None when Temporal had none.
+
+        Raises:
+            NotNow: Temporal is away.
+        """
+        last_run = await self.runs.describe(order_id)
+        is_on_record = await on_thread(self._order_service.is_open, order_id)
+        if run is None or last_run is None:
+            return run is last_run and is_on_record
+        is_same = run.closed_at == last_run.closed_at
+        return is_same and last_run.is_left_open(is_on_record=is_on_record)
+
     async def act(
         self,
         order_id: str,

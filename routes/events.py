@@ -32,6 +32,9 @@ router = APIRouter(tags=["orders"])
 AGAIN_SECONDS = 1
 """How soon a stream that lost Temporal, or whose run was followed by another, looks again."""
 
+LEFT_OPEN_SECONDS = 10
+"""How often a stream of an order that was left open looks whether somebody had its saga go on."""
+
 CLOSED = "closed"
 
 LastEventId = Annotated[
@@ -141,6 +144,7 @@ async def _events(
     order_id = view.order_id
     cursor = StreamCursor()
     while True:
+        was_told = False
         with suppress(ServiceError):  # nothing is lost: it goes on when Temporal is back
             run = await orders.runs.find(order_id, owner=caller.customer_id)
             if last_event_id and cursor.is_at_start:
@@ -150,6 +154,7 @@ async def _events(
                 event = _event(place, entry)
                 if cursor.is_new(place, event):
                     yield event
+            was_told = True
         with suppress(ServiceError):
             view = await orders.view(order_id, caller)
             if view.closed_at is not None:
@@ -158,6 +163,8 @@ async def _events(
                         yield _event(place, entry)
                 yield _last_event(view)
                 return
+            while was_told and await orders.is_left_open(order_id, run):  # noqa: ASYNC110  # no bell
+                await asyncio.sleep(LEFT_OPEN_SECONDS)
         await asyncio.sleep(AGAIN_SECONDS)
 
 
