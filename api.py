@@ -57,7 +57,7 @@ from routes.server import Server, configuration
 from routes.subjects import ROUTERS
 from routes.tokens import Tokens
 from routes.wire import Wire
-from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
+from temporal_saga.database import DATABASE_AWAY, DATABASE_NOT_READY, open_database
 from temporal_saga.identity import Identity, find_identity, identify
 
 AWAY = (*DATABASE_AWAY, NoAnswerInTime)
@@ -120,7 +120,7 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     connection = Connection(retries=RETRIES)
     client = await connection.open(lazy=True)
     app.state.operations_log = log = OperationsLog(Operations(engine))
-    shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED, log)
+    shop = Shop(client, StockReads(stock), PaymentReads(payment), DATABASE_NOT_READY, log)
     use = partial(_use, app, settings, OrderService(engine), shop)
     where = engine.url.render_as_string(hide_password=True)
 

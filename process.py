@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import RetryConfig, RPCError
@@ -16,7 +15,7 @@ from temporalio.worker import Worker
 
 from config import client_options, temporal_address
 from temporal_saga.access import may_work, refusal
-from temporal_saga.database import DATABASE_AWAY, plainly
+from temporal_saga.database import DATABASE_NOT_READY, plainly
 from temporal_saga.plugin import SagaPlugin
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import SearchAttributesMissing
@@ -39,13 +38,12 @@ CHECK_SECONDS = 5
 NOT_READY = (
     RuntimeError,
     RPCError,
-    *DATABASE_AWAY,
-    DBAPIError,
+    *DATABASE_NOT_READY,
     SearchAttributesMissing,
     ForeignDatabase,
 )
-"""Raised while Temporal (RuntimeError: no connection) or a database is away, refuses us, or is not
-ours."""
+"""Raised while Temporal (RuntimeError: no connection) or a database is away, refuses us, is damaged
+or is not ours."""
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -23,6 +23,7 @@ from application.overview import Overviews
 from application.placement import Placement, perhaps_placed
 from application.possible_acts import acts_offered
 from application.prices import PriceRule
+from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, temporal
 from application.task_queues import TaskQueues
 from application.threads import on_thread
@@ -35,9 +36,12 @@ from contracts.placing import PlaceOrder
 from contracts.views import OrderView, TimelineEntry
 from participants.order.service import OrderService
 from temporal_saga.access import may_start
+from temporal_saga.moment import Moment
 
 Place = tuple[int, int]
 """Where an entry stands in a timeline: the number of the history's event, and of its entry."""
+
+BEGINNING: Place = (0, 0)
 
 
 class Orders:
@@ -146,13 +150,30 @@ class Orders:
         Raises:
             NotNow: Temporal is away.
         """
-        place = (0, 0)
+        place = BEGINNING
         async for moment in self.runs.follow(order_id):
-            place = (moment.event, place[1] + 1 if moment.event == place[0] else 0)
-            entry = entry_of(moment)
-            visible = entry if caller.customer_id is None else entry_for_customer(entry)
-            if visible is not None:
-                yield place, visible
+            place = _behind(place, moment)
+            if (entry := _visible_entry(moment, caller)) is not None:
+                yield place, entry
+
+    async def is_left_open(self, order_id: str, run: Run | None) -> bool:
+        """Tell whether nobody has worked on an open order since its saga was found.
+
+        It is asked by one request, and no history is read.
+
+        Args:
+            order_id: which.
+            run: its saga as it was found; None when Temporal had none.
+
+        Raises:
+            NotNow: Temporal is away.
+        """
+        last_run = await self.runs.describe(order_id)
+        is_on_record = await on_thread(self._order_service.is_open, order_id)
+        if run is None or last_run is None:
+            return run is last_run and is_on_record
+        is_same = run.closed_at == last_run.closed_at
+        return is_same and last_run.is_left_open(is_on_record=is_on_record)
 
     async def act(
         self,
@@ -197,3 +218,24 @@ class Orders:
         async with temporal(ANSWER_LIMIT):
             await may_start(self._client, ANSWER_LIMIT)
         await on_thread(self._order_service.find, "readyz")
+
+
+def entries_of(run: Run, caller: Caller) -> Iterator[tuple[Place, TimelineEntry]]:
+    """Yield as much of what `Orders.follow` does as there is of a run that was found."""
+    place = BEGINNING
+    for moment in run.moments:
+        place = _behind(place, moment)
+        entry = _visible_entry(moment, caller)
+        if moment.is_heard and entry is not None:
+            yield place, entry
+
+
+def _behind(place: Place, moment: Moment) -> Place:
+    """Return the place of the moment that stands behind the one at `place`."""
+    return (moment.event, place[1] + 1 if moment.event == place[0] else 0)
+
+
+def _visible_entry(moment: Moment, caller: Caller) -> TimelineEntry | None:
+    """Return a moment as the caller may see it; None when it is not for them."""
+    entry = entry_of(moment)
+    return entry if caller.customer_id is None else entry_for_customer(entry)

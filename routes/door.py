@@ -9,12 +9,13 @@ from collections.abc import Callable
 from time import monotonic
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from application.errors import ORDER_DATABASE, Away, NotNow
 from application.orders import Orders
 from application.runs import ANSWER_LIMIT, temporal
 from application.threads import on_thread
-from process import Connection
+from process import NOT_READY, Connection, reason_of
 from temporal_saga.identity import Identity
 from temporal_saga.registry import ForeignDatabase, Registration
 
@@ -33,6 +34,9 @@ SHUT_SECONDS = 1
 
 OPEN_SECONDS = 5
 """While it is open, the door looks this often whether it must shut."""
+
+UNUSABLE = "the API cannot use what it needs; its log says why, and it looks again by itself"
+"""What callers are told of an error that has no sentence of its own."""
 
 
 class Door:
@@ -95,7 +99,7 @@ class Door:
             await asyncio.sleep(OPEN_SECONDS if self._why_shut is None else SHUT_SECONDS)
 
     async def look(self) -> None:
-        """Open the door or shut it."""
+        """Open the door, or shut it, whatever the look fails with."""
         try:
             await self._renew()
             registration = await self._ready_registration()
@@ -106,6 +110,8 @@ class Door:
         except (ForeignDatabase, NotNow) as error:
             self._shut(str(error), str(error))
             self._forget_replaced()
+        except Exception as error:  # noqa: BLE001  # whatever it is, a later look may find it gone
+            self._shut(UNUSABLE, reason_of(error), None if isinstance(error, NOT_READY) else error)
         else:
             self._starts_until = 0
             if self._why_shut is not None:
@@ -133,13 +139,13 @@ class Door:
 
         Raises:
             ForeignDatabase: it is not.
-            NotNow: nobody can tell now, and it had no name before.
+            NotNow, RPCError: nobody can tell now, and it had no name before.
         """
         try:
             async with temporal(ANSWER_LIMIT):
                 await registration.check()
             self._had_a_name = True
-        except NotNow:
+        except (NotNow, RPCError):
             if not self._had_a_name:
                 raise
 
@@ -149,10 +155,13 @@ class Door:
             self._registration = None
             self._had_a_name = False
 
-    def _shut(self, why: str, line: str) -> None:
-        """Keep the door shut from now on, and write `line` to the log, once as a warning."""
+    def _shut(self, why: str, line: str, defect: Exception | None = None) -> None:
+        """Keep the door shut from now on, and write `line` to the log, once as a warning.
+
+        Of a `defect` the log has where it happened, too.
+        """
         level = logging.INFO if monotonic() < self._starts_until else logging.WARNING
         if (level, line) != self._last_words:
-            LOG.log(level, "not ready: %s", line)
+            LOG.log(level, "not ready: %s", line, exc_info=defect)
         self._why_shut = why
         self._last_words = (level, line)

@@ -4,7 +4,6 @@ They are specified in https://html.spec.whatwg.org/multipage/server-sent-events.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -18,22 +17,24 @@ from starlette.exceptions import HTTPException
 from application.broadcast import until
 from application.caller import Caller
 from application.errors import ServiceError
-from application.orders import Orders, Place
+from application.orders import Orders, Place, entries_of
+from application.run import Run
 from contracts.base import digest
 from contracts.views import Closed, OrderView, TimelineEntry
 from routes.dependencies import AppOrders, RequestCaller
 from routes.half_closed import STREAM
 from routes.orders import OrderId
 from routes.problems import ABSENT
+from routes.stream_cursor import MARK_LENGTH, Entry, StreamCursor, event_id, place_of
 
 router = APIRouter(tags=["orders"])
-
-Entry = tuple[Place, ServerSentEvent]
 
 AGAIN_SECONDS = 1
 """How soon a stream that lost Temporal, or whose run was followed by another, looks again."""
 
-MARK_LENGTH = 8
+LEFT_OPEN_SECONDS = 10
+"""How often a stream of an order that was left open looks whether somebody had its saga go on."""
+
 CLOSED = "closed"
 
 LastEventId = Annotated[
@@ -122,23 +123,10 @@ async def order_events(
     alive, and a stream that breaks goes on behind `Last-Event-ID`; so does one that ended without
     `closed` because its token ran out.
     """
-    cursor = StreamCursor(_place(last_event_id, view))
     stop = asyncio.create_task(_end(request.app.state.stopping, caller))
     try:
-        while not stop.done():
-            with suppress(ServiceError):  # nothing is lost: it goes on when Temporal is back
-                async for place, event in until(stop, _timeline(view, orders, caller, cursor)):
-                    if cursor.is_new(place, event):
-                        yield event
-            with suppress(ServiceError):
-                view = await orders.view(view.order_id, caller)
-                if view.closed_at is not None:
-                    if cursor.is_at_start:  # Temporal is away, and the record knows its end
-                        for _, event in _entries_on_record(view):
-                            yield event
-                    yield _last_event(view)
-                    return
-            await asyncio.wait([stop], timeout=AGAIN_SECONDS)
+        async for event in until(stop, _events(view, orders, caller, last_event_id)):
+            yield event
     finally:
         stop.cancel()
 
@@ -149,59 +137,62 @@ async def _end(stopping: asyncio.Event, caller: Caller) -> None:
         await asyncio.wait_for(stopping.wait(), caller.until - time.time())
 
 
-class StreamCursor:
-    """How far one stream has come, so that it repeats nothing, and shows what a reset brought.
-
-    A run that goes on after a reset repeats the story of the one before up to there; then its own
-    entries stand in the places of the others.
-    """
-
-    def __init__(self, last: Place) -> None:
-        """Begin behind `last`, which another stream sent to the same listener."""
-        self._last = last
-        self._contents: dict[Place, int] = {}
-
-    @property
-    def is_at_start(self) -> bool:
-        """Whether nothing came by yet."""
-        return not self._contents
-
-    def is_new(self, place: Place, event: ServerSentEvent) -> bool:
-        """Note an event, and tell whether the listener has not had it."""
-        content = hash(event.raw_data)
-        if self._contents.get(place) == content:
-            return False
-        if place in self._contents:
-            self._contents = {
-                earlier: at for earlier, at in self._contents.items() if earlier < place
-            }
-            self._last = (0, 0)
-        self._contents[place] = content
-        return place > self._last
+async def _events(
+    view: OrderView, orders: Orders, caller: Caller, last_event_id: str | None
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield what an order's listener has not had, until the order has closed, and its end."""
+    order_id = view.order_id
+    cursor = StreamCursor()
+    while True:
+        was_told = False
+        with suppress(ServiceError):  # nothing is lost: it goes on when Temporal is back
+            run = await orders.runs.find(order_id, owner=caller.customer_id)
+            if last_event_id and cursor.is_at_start:
+                entries = _entries_on_record(view) if run is None else entries_of(run, caller)
+                cursor.last = place_of(last_event_id, entries)
+            async for place, entry in _timeline(run, view, orders, caller, cursor):
+                event = _event(place, entry)
+                if cursor.is_new(place, event):
+                    yield event
+            was_told = True
+        with suppress(ServiceError):
+            view = await orders.view(order_id, caller)
+            if view.closed_at is not None:
+                if cursor.is_at_start:  # Temporal is away, and the record knows its end
+                    for place, entry in _entries_on_record(view):
+                        yield _event(place, entry)
+                yield _last_event(view)
+                return
+            while was_told and await orders.is_left_open(order_id, run):  # noqa: ASYNC110  # no bell
+                await asyncio.sleep(LEFT_OPEN_SECONDS)
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _timeline(
-    view: OrderView, orders: Orders, caller: Caller, cursor: StreamCursor
+    run: Run | None, view: OrderView, orders: Orders, caller: Caller, cursor: StreamCursor
 ) -> AsyncIterator[Entry]:
     """Yield the entries with their places: from Temporal as they are written, or on record."""
-    if await orders.runs.find(view.order_id, owner=caller.customer_id) is not None:
+    if run is None:
+        if cursor.is_at_start:  # forgotten, or another customer's who took the id
+            for place, entry in _entries_on_record(view):
+                yield place, entry
+    elif run.closed_at is not None:
+        for place, entry in entries_of(run, caller):
+            yield place, entry
+    else:
         async for place, entry in orders.follow(view.order_id, caller):
-            yield place, _event(place, entry)
-    elif cursor.is_at_start:  # forgotten, or another customer's who took the id
-        for place, event in _entries_on_record(view):
-            yield place, event
+            yield place, entry
 
 
 def _entries_on_record(view: OrderView) -> Iterator[Entry]:
     """Yield the entries of an order's timeline by their numbers."""
     for number, entry in enumerate(view.timeline, start=1):
-        yield (number, 0), _event((number, 0), entry)
+        yield (number, 0), entry
 
 
 def _event(place: Place, entry: TimelineEntry) -> ServerSentEvent:
-    number, part = place
     return ServerSentEvent(
-        id=f"{number}-{part}-{_mark(entry)}", event=entry.kind, raw_data=entry.model_dump_json()
+        id=event_id(place, entry), event=entry.kind, raw_data=entry.model_dump_json()
     )
 
 
@@ -211,27 +202,6 @@ def _last_event(view: OrderView) -> ServerSentEvent:
     )
 
 
-def _mark(entry: TimelineEntry) -> str:
-    """Return what tells an entry from other orders', and from the one in its place after a reset.
-
-    A try under way changes what is shown of its command, so an entry is known by when and what it
-    is; of several steps with one command, by its step, too.
-    """
-    own_name = [] if entry.step is None else [entry.step]
-    return digest([entry.at.isoformat(), entry.kind, entry.name, *own_name])[:MARK_LENGTH]
-
-
 def _closed_id(view: OrderView) -> str:
     """Return the id of the event that ends an order's stream in this state."""
     return f"{CLOSED}-{digest([view.order_id, view.state])[:MARK_LENGTH]}"
-
-
-def _place(last_event_id: str | None, view: OrderView) -> Place:
-    """Return the place that an id names.
-
-    The beginning when it names none, or none that this order's story has.
-    """
-    parts = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})-([0-9a-f]{8})", last_event_id or "")
-    if parts is None or parts[3] not in map(_mark, view.timeline):
-        return (0, 0)
-    return (int(parts[1]), int(parts[2]))

@@ -4,6 +4,7 @@ import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -22,10 +23,21 @@ MOST_CALLERS = 10_000
 """So many are remembered; one more, and the one is forgotten who has been quiet for longest."""
 
 MOST_MARKS = 32
-"""So many times of requests are kept of each; beyond, requests close to each other share one."""
+"""So many requests of each are kept one by one. Where a rate allows more, those that come within
+1/32 of its time are one mark, which counts until the last of them has left the window: so a caller
+at no more than 32/33 of the rate is never turned away, and at the rate itself a few are."""
 
 IPV6_SITE = 64
 """The bits of an IPv6 address that one subscriber cannot choose."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """Requests that came close to each other: when the first and the last did, and how many."""
+
+    first: float
+    last: float
+    count: int = 1
 
 
 class Callers:
@@ -37,8 +49,8 @@ class Callers:
         self._window = rate.get_expiry()
         self._apart = 0 if rate.amount <= MOST_MARKS else self._window / MOST_MARKS
         self._clock = clock
-        self._marks: OrderedDict[bytes, deque[list[float]]] = OrderedDict()
-        """By caller, the longest quiet first: when requests came, and how many."""
+        self._marks: OrderedDict[bytes, deque[Mark]] = OrderedDict()
+        """By caller, the longest quiet first."""
 
     def seconds_to_wait(self, kind: str, name: str) -> float:
         """Count a request of a caller and return 0, if there is room for it.
@@ -50,15 +62,16 @@ class Callers:
         key = blake2b(f"{kind} {name}".encode(errors="surrogatepass"), digest_size=16).digest()
         marks = self._marks.setdefault(key, deque())
         while (
-            marks and not now - self._window < marks[0][0] <= now
+            marks and not 0 <= now - marks[0].last < self._window
         ):  # nothing is counted that is still to come
             marks.popleft()
-        if sum(count for _, count in marks) >= self.rate.amount:
-            return marks[0][0] + self._window - now
-        if marks and now - marks[-1][0] < self._apart:
-            marks[-1][1] += 1
+        if sum(mark.count for mark in marks) >= self.rate.amount:
+            return self._window - (now - marks[0].last)
+        if marks and now - marks[-1].first < self._apart:
+            marks[-1].last = now
+            marks[-1].count += 1
         else:
-            marks.append([now, 1])
+            marks.append(Mark(now, now))
         self._marks.move_to_end(key)
         return 0
 
@@ -66,11 +79,7 @@ class Callers:
         """Drop whose requests have all left the window, and who is one too many."""
         while self._marks:
             quiet = next(iter(self._marks.values()))
-            if (
-                len(self._marks) < MOST_CALLERS
-                and quiet
-                and quiet[-1][0] > now - self._window - self._apart
-            ):
+            if len(self._marks) < MOST_CALLERS and quiet and now - quiet[-1].last < self._window:
                 return
             self._marks.popitem(last=False)
 

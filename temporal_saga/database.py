@@ -124,8 +124,9 @@ def open_database(
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 """What is raised while a database does not answer, or does not in time."""
 
-LOOK_FAILED = (sa.exc.DBAPIError, sa.exc.TimeoutError)
-"""What is raised when a database that is looked into does not answer, or has no such table yet."""
+DATABASE_NOT_READY = (sa.exc.DBAPIError, sa.exc.TimeoutError)
+"""What is raised while a database cannot be used: it does not answer, is damaged, has no such table
+yet, or does not let us do so much."""
 
 
 def plainly(error: Exception) -> str:

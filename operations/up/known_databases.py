@@ -18,7 +18,7 @@ from contracts.steps import PARTICIPANTS
 from operations.up.preflight import CannotStart
 from operations.up.temporal_server import temporal_command
 from operations.up.terminal import clock_time
-from temporal_saga.database import LOOK_FAILED, open_database, plainly
+from temporal_saga.database import DATABASE_NOT_READY, open_database, plainly
 from temporal_saga.identity import find_identity
 from temporal_saga.registry import MEMO_IDENTITY, find_registered, setting_of, terminate_command
 
@@ -135,7 +135,7 @@ def _identity(path: Path) -> str | None:
     engine = open_database(f"sqlite:///{path}", only_reads=True)
     try:
         identity = find_identity(engine, str(path))
-    except LOOK_FAILED as error:
+    except DATABASE_NOT_READY as error:
         raise CannotStart(
             f"{path} cannot be read ({plainly(error)}): put it back from a backup"
         ) from error

@@ -15,7 +15,7 @@ from participants.payment.tables import WALLETS
 from participants.stock.reads import StockReads
 from participants.stock.service import StockService
 from participants.stock.tables import PRODUCTS
-from temporal_saga.database import LOOK_FAILED, open_database
+from temporal_saga.database import DATABASE_NOT_READY, open_database
 from tests.commands import move, offer
 from tests.postgresql import PostgreSQL
 
@@ -57,9 +57,9 @@ def test_who_looks_can_write_nothing(
     """The database itself refuses, whatever the code does."""
     assert stock
     assert payment
-    with pytest.raises(LOOK_FAILED), looking.begin() as connection:
+    with pytest.raises(DATABASE_NOT_READY), looking.begin() as connection:
         connection.execute(sa.delete(table))
-    with pytest.raises(LOOK_FAILED), looking.begin() as connection:
+    with pytest.raises(DATABASE_NOT_READY), looking.begin() as connection:
         connection.execute(sa.text("CREATE TABLE x (y INTEGER)"))
 
 
@@ -67,7 +67,7 @@ def test_a_database_without_tables_gives_no_answer(engine: sa.Engine, looking: s
     """That its service was never there is no "there is no such product"; nothing is made."""
     with engine.connect():
         pass
-    with pytest.raises(LOOK_FAILED):
+    with pytest.raises(DATABASE_NOT_READY):
         StockReads(looking).product("A")
     assert sa.inspect(engine).get_table_names() == []
 
@@ -75,7 +75,7 @@ def test_a_database_without_tables_gives_no_answer(engine: sa.Engine, looking: s
 def test_no_file_is_made(tmp_path: Path) -> None:
     """Neither the file nor its folder."""
     looking = open_database(f"sqlite:///{tmp_path}/new folder/stock.db", only_reads=True)
-    with pytest.raises(LOOK_FAILED):
+    with pytest.raises(DATABASE_NOT_READY):
         StockReads(looking).product("A")
     assert list(tmp_path.iterdir()) == []
 
@@ -119,7 +119,7 @@ def test_the_right_to_select_is_enough(
     postgresql.execute(f"CREATE ROLE {looker} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {looker}")
     postgresql.execute(f"ALTER ROLE {looker} SET search_path TO {schema}")
     engine = open_database(url.set(username=looker).render_as_string(), only_reads=True)
-    with pytest.raises(LOOK_FAILED):
+    with pytest.raises(DATABASE_NOT_READY):
         StockReads(engine).product("A")
     postgresql.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {looker}")
     product = StockReads(engine).product("A")

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.sse import ServerSentEvent
 
-from application.orders import Place
+from application.orders import BEGINNING, Place
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView, TimelineEntry
-from routes.events import StreamCursor, _closed_id, _event, _place
+from routes.events import _closed_id
+from routes.stream_cursor import StreamCursor, event_id, place_of
 
 Story = list[tuple[Place, str]]
 
@@ -63,51 +64,51 @@ def test_a_listener_who_comes_back_hears_the_rest() -> None:
 AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 
 
-def view(order_id: str, *entries: TimelineEntry, state: SagaState = SagaState.PENDING) -> OrderView:
-    """Return an order with this story."""
+def view(order_id: str, state: SagaState) -> OrderView:
+    """Return an order in this state."""
     return OrderView(
         order_id=order_id,
         state=state,
         status=OrderStatus.PENDING,
         placed_at=AT,
-        timeline=entries,
+        timeline=(),
         **dict.fromkeys(("customer_id", "currency", "total_minor", "lines")),
         links=Links(self="", events="", temporal=None),
     )
 
 
 SENT = TimelineEntry(at=AT, kind="command", name="ProcessPaymentCommand", participant="payment")
-ID = str(_event((9, 1), SENT).id)
+PLACE = (9, 1)
+ID = event_id(PLACE, SENT)
+TRIED_AGAIN = SENT.model_copy(update={"attempt": 7, "detail": {"error": "no route"}})
 
 
-def test_an_id_names_a_place_in_the_story_that_has_it() -> None:
+@pytest.mark.parametrize("entry", [SENT, TRIED_AGAIN], ids=["as sent", "tried again"])
+def test_an_id_names_a_place_in_the_story_that_has_it(entry: TimelineEntry) -> None:
     """Also while the command that it names is tried again."""
-    assert _place(ID, view("7", SENT)) == (9, 1)
-    assert _place(
-        ID, view("7", SENT.model_copy(update={"attempt": 7, "detail": {"error": "no route"}}))
-    ) == (9, 1)
+    assert place_of(ID, [((9, 0), SENT), (PLACE, entry), ((10, 0), SENT)]) == PLACE
 
 
 @pytest.mark.parametrize(
-    "other",
+    "entries",
     [
-        (),
-        (SENT.model_copy(update={"at": AT + timedelta(microseconds=1)}),),
-        (SENT.model_copy(update={"name": "DecreaseStockCommand"}),),
-        (SENT.model_copy(update={"step": "ProcessPayment-2"}),),
+        [],
+        [(PLACE, SENT.model_copy(update={"at": AT + timedelta(microseconds=1)}))],
+        [(PLACE, SENT.model_copy(update={"name": "DecreaseStockCommand"}))],
+        [(PLACE, SENT.model_copy(update={"step": "ProcessPayment-2"}))],
+        [((9, 0), SENT), ((10, 1), SENT)],
     ],
-    ids=["nothing yet", "the same after a reset", "another entry", "another step's"],
+    ids=["nothing yet", "after a reset", "another entry", "another step's", "in other places"],
 )
 def test_an_id_that_the_story_does_not_have_begins_at_the_beginning(
-    other: tuple[TimelineEntry, ...],
+    entries: list[tuple[Place, TimelineEntry]],
 ) -> None:
     """So nothing of another order's story, or of one that a reset began anew, is passed over."""
-    assert _place(ID, view("8", *other)) == (0, 0)
+    assert place_of(ID, entries) == BEGINNING
+    assert place_of(None, entries) == BEGINNING
 
 
 def test_the_end_of_one_order_is_not_the_end_of_another() -> None:
     """Nor of the same order in another state."""
-    ends = {
-        _closed_id(view(order_id, state=state)) for order_id in ("7", "8") for state in SagaState
-    }
+    ends = {_closed_id(view(order_id, state)) for order_id in ("7", "8") for state in SagaState}
     assert len(ends) == 2 * len(SagaState)
