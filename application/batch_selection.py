@@ -1,10 +1,9 @@
 """Which orders a batch operation acts on: those of a filter, and what the act adds to it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,11 +15,10 @@ from pydantic_core import PydanticCustomError
 from application.listed_order import Standing
 from application.order_query import OrderSelection
 from contracts.acts import OF_A_STEP, Act
-from contracts.base import Identifier
+from contracts.base import Identifier, StepName
 from contracts.batches import BatchAct
 from contracts.record import OrderEntry
 from contracts.states import FailureReason, OrderStatus, SagaState
-from contracts.steps import PARTICIPANT_OF_STEP
 from participants.order.filters import reason_of
 
 MOST_ORDERS = 10_000
@@ -45,21 +43,6 @@ STANDING = ("state", "status", "needs_attention", "cause")
 
 WITHDRAWN = (FailureReason.CANCELLED, FailureReason.REJECTED)
 """Why orders failed that somebody wanted to fail: they are placed again where that is said."""
-
-STEP_NAMES = tuple(PARTICIPANT_OF_STEP)
-
-
-def _check_step(step: str) -> str:
-    if step not in STEP_NAMES:
-        raise PydanticCustomError(
-            "step", "Should be a step: {names}", {"names": ", ".join(STEP_NAMES)}
-        )
-    return step
-
-
-StepName = Annotated[
-    str, AfterValidator(_check_step), Field(json_schema_extra={"enum": list(STEP_NAMES)})
-]
 
 
 class BatchFilter(OrderSelection):

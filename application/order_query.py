@@ -19,7 +19,7 @@ from pydantic import (
 
 from application.listed_order import Standing
 from application.order_cursor import read_cursor, write_cursor
-from contracts.base import MAX_TOTAL_MINOR, STEP_NAME, Currency, Identifier, Sku
+from contracts.base import MAX_TOTAL_MINOR, Currency, Identifier, Sku, StepName
 from contracts.record import OrderEntry
 from contracts.states import STATUS, FailureReason, OrderStatus, SagaState
 from contracts.views import AttentionCause
@@ -66,9 +66,8 @@ class OrderSelection(BaseModel):
         default=None, description="as the order service has it on record"
     )
     reason: FailureReason | None = Field(default=None, description="why they failed")
-    step: str | None = Field(
+    step: StepName | None = Field(
         default=None,
-        pattern=STEP_NAME,
         description="the step at which they failed; with an open `state`, or `needs_attention` "
         "true, at which they fail or are stuck",
     )

@@ -90,13 +90,14 @@ class Orders:
             PerhapsPlaced: Temporal or a worker gave no answer; the order may be placed.
             NotNow: likewise, before the saga could be started.
         """
+        until = time.monotonic() + wait_seconds
         note = partial(self._operations_log.note, caller, "place")
         async with note(order_id=order.order_id, is_on_record=True):
+            is_placed = partial(self._placement.is_placed, order, request_key, caller)
+            await self._prices.check(order, is_placed)
             order_id = await self._placement.order_id_of(order, request_key, caller)
-        until = time.monotonic() + wait_seconds
         of_program = caller.origin.door is Door.HTTP  # what it places is on record itself
         async with note(order_id=order_id, is_on_record=of_program):
-            await self._prices.check(order, partial(self._placement.is_placed, order_id))
             with perhaps_placed(order_id):
                 await self._placement.start(order_id, order, request_key)
         with perhaps_placed(order_id):

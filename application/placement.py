@@ -29,30 +29,38 @@ class Placement:
         self._runs = runs
 
     async def order_id_of(self, order: PlaceOrder, request_key: str | None, caller: Caller) -> str:
-        """Return the id of an order that is to be placed.
+        """Return the id of an order that is about to be placed.
 
         It is the one that the caller's key named first; without a key the order's own, or a new
-        one.
+        one. A new key names its order from now on, whether or not the start succeeds: who gets no
+        answer may have placed the order, and asks again for the same one. So what can be refused
+        before, like a price, is refused before.
 
         Raises:
             RequestKeyReused: the key came with another order's id before.
         """
         if not request_key:
             return order.order_id or uuid4().hex
-        request = digest(["order", caller.subject, request_key])
-        order_id = await on_thread(
-            self._order_service.claim, request, order.order_id or request[:32]
-        )
-        if order.order_id not in (None, order_id):
-            raise RequestKeyReused(order_id)
-        return order_id
+        request = _request(request_key, caller)
+        order_id = order.order_id or request[:32]
+        return _same(order, await on_thread(self._order_service.claim, request, order_id))
 
-    async def is_placed(self, order_id: str) -> bool:
-        """Tell whether an order of this id was placed already, by whomever.
+    async def is_placed(self, order: PlaceOrder, request_key: str | None, caller: Caller) -> bool:
+        """Tell whether an order was placed already under the key or the id of this one.
+
+        By whomever. No key is taken for it.
 
         Raises:
+            RequestKeyReused: the key came with another order's id before.
             NotNow: Temporal is away, and the order is not on record.
         """
+        order_id = order.order_id
+        if request_key:
+            request = _request(request_key, caller)
+            claimed_id = await on_thread(self._order_service.order_of_request, request)
+            order_id = _same(order, claimed_id) if claimed_id else order_id
+        if order_id is None:
+            return False
         if await self._fingerprint(order_id) is not None:
             return True
         return await self._runs.find(order_id) is not None
@@ -128,6 +136,22 @@ class Placement:
                 raise Away("Temporal") from error
             return run.order.fingerprint()
         return memo[stubs.MEMO_FINGERPRINT]
+
+
+def _request(request_key: str, caller: Caller) -> str:
+    """Return what names a caller's key among all callers'."""
+    return digest(["order", caller.subject, request_key])
+
+
+def _same(order: PlaceOrder, order_id: str) -> str:
+    """Return the id that a key names, after finding that the order has no other one.
+
+    Raises:
+        RequestKeyReused: it has.
+    """
+    if order.order_id not in (None, order_id):
+        raise RequestKeyReused(order_id)
+    return order_id
 
 
 @contextmanager

@@ -55,7 +55,7 @@ MOST_RUNNING = 100_000
 MOST_IN_DOUBT = 500
 AT_ONCE = 20
 """So many runs that visibility says nothing of are asked for in one look, and so many at a time;
-the rest in the next."""
+the rest in the next, before those that were asked for."""
 
 STUCK = f"NeedsAttention = true AND {IS_RUNNING}"
 WEDGED = f"TemporalReportedProblems IS NOT NULL AND {IS_RUNNING}"
@@ -210,20 +210,29 @@ class _Memory(Generic[T]):
         """Have `ask` called; what is None is asked for again the next time."""
         self._ask = ask
         self._answers: dict[str, T] = {}
+        self._in_line: list[str] = []
         self.is_complete = True
         """Whether all of the last ones were asked for."""
 
     async def of(self, order_ids: Collection[str]) -> dict[str, T]:
-        """Return the answers for these orders: of many some are asked for, the others next time."""
-        new = [order_id for order_id in order_ids if order_id not in self._answers]
-        self.is_complete = len(new) <= MOST_IN_DOUBT
+        """Return the answers for these orders: of many some are asked for, the others next time.
+
+        All have their turn: who is asked for without an answer stands at the end of the line.
+        """
+        in_question = set(order_ids) - self._answers.keys()
+        line = dict.fromkeys((*self._in_line, *order_ids))
+        new = [order_id for order_id in line if order_id in in_question]
+        some = new[:MOST_IN_DOUBT]
+        rest = new[MOST_IN_DOUBT:]
+        self.is_complete = not rest
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def in_turn(order_id: str) -> tuple[str, T | None]:
             async with turns:
                 return order_id, await self._ask(order_id)
 
-        answers = self._answers | dict(await asyncio.gather(*map(in_turn, new[:MOST_IN_DOUBT])))
+        answers = self._answers | dict(await asyncio.gather(*map(in_turn, some)))
+        self._in_line = rest + some
         self._answers = {
             order_id: answer
             for order_id in order_ids

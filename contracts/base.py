@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
+
+from contracts.text import check_line
 
 MAX_LINES = 1_000
 MAX_ROWS = 500
@@ -21,7 +24,8 @@ MAX_PIECES = 10**9
 IDENTIFIER = r"^[A-Za-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"
 SKU = r"^[A-Za-z0-9 _-]{1,64}$"
-STEP_NAME = r"^[A-Za-z]{1,64}$"
+STEP_NAME = r"^[^\W\d_][\w.:-]{0,59}(?!\n)$"
+"""As the saga core has it, of which a step's own name may be in any script."""
 OPERATION_ID = r"^[0-9a-f]{24}$"
 REASON = r"^[A-Z][A-Z0-9_]{0,99}$"
 
@@ -29,7 +33,7 @@ IN_WORDS = {
     IDENTIFIER: "1 to 64 letters, digits, _ or -",
     CURRENCY: "a currency's three capital letters, like GBP",
     SKU: "1 to 64 letters, digits, spaces, _ or -",
-    STEP_NAME: "a step's name, of 1 to 64 letters",
+    STEP_NAME: "a step's name: a letter, then letters, digits and _ . : -, 60 characters at most",
     OPERATION_ID: "an entry's id, of 24 digits and letters from a to f",
     REASON: "a reason in capitals, like OUT_OF_STOCK",
 }
@@ -38,6 +42,11 @@ IN_WORDS = {
 Identifier = Annotated[str, Field(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIER])]
 Currency = Annotated[str, Field(pattern=CURRENCY, description="ISO 4217 code, like GBP")]
 Sku = Annotated[str, Field(pattern=SKU, description=IN_WORDS[SKU])]
+StepName = Annotated[
+    str,
+    Field(pattern=re.compile(STEP_NAME)),  # compiled, it is read as the core reads its own
+    AfterValidator(check_line),
+]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 PriceMinor = Annotated[
     int, Field(strict=True, ge=0, le=10**9, description="in minor units, e.g. pence")

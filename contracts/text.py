@@ -120,6 +120,10 @@ def _check(text: str, info: ValidationInfo, *, one_line: bool = False) -> str:
     return text
 
 
+check_line = partial(_check, one_line=True)
+"""Return a text that is one line and hides nothing."""
+
+
 def _pattern(also_refused: str = "") -> str:
     """Return the rule as an OpenAPI document states it.
 
@@ -143,6 +147,6 @@ Words = Annotated[
 Name = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=200, json_schema_extra={"pattern": LINE_PATTERN}),
-    AfterValidator(partial(_check, one_line=True)),
+    AfterValidator(check_line),
 ]
 """What somebody or something is called: one line."""

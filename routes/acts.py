@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from application.caller import Caller
 from contracts.acts import Act
-from contracts.base import STEP_NAME
+from contracts.base import StepName
 from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.text import Name, Words
 from contracts.views import OrderView
@@ -21,13 +21,9 @@ from routes.problems import REFUSED
 
 router = APIRouter(tags=["acts"])
 
-StepName = Annotated[
-    str,
-    Path(
-        pattern=STEP_NAME,
-        description="the step as the order's compensations name it",
-        examples=[examples.STEP],
-    ),
+Step = Annotated[
+    StepName,
+    Path(description="the step as the order's compensations name it", examples=[examples.STEP]),
 ]
 
 ACT: dict[str, Any] = {"status_code": HTTPStatus.ACCEPTED, "responses": REFUSED}
@@ -103,7 +99,7 @@ async def place_order_again(
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
 async def retry_step(
     order_id: OrderId,
-    step: StepName,
+    step: Step,
     body: DecisionBody,
     orders: AppOrders,
     caller: RequestCaller,
@@ -120,7 +116,7 @@ async def retry_step(
 @router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
 async def settle_step(
     order_id: OrderId,
-    step: StepName,
+    step: Step,
     body: EvidenceBody,
     orders: AppOrders,
     caller: RequestCaller,

@@ -1,6 +1,6 @@
 """Databases in the mode that the fence's promises rest on, SQLite and PostgreSQL alike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -73,8 +73,9 @@ def open_database(
     """Return an engine; nothing is connected until it is used.
 
     SQLite: WAL with an fsync per commit; writers take the lock when they begin, so that none fails
-    half-way. PostgreSQL: READ COMMITTED, on a server that accepts writes; client-side limits hold
-    whatever it does (`postgresql.py`). On both a lock is waited for at most `LOCK_WAIT_SECONDS`.
+    half-way. PostgreSQL: READ COMMITTED, and REPEATABLE READ in `reading`, on a server that accepts
+    writes; client-side limits hold whatever it does (`postgresql.py`). On both a lock is waited for
+    at most `LOCK_WAIT_SECONDS`.
 
     Args:
         url: SQLAlchemy's, e.g. `sqlite:///var/order.db` or `postgresql+psycopg://user@host/order`.
@@ -134,10 +135,18 @@ def plainly(error: Exception) -> str:
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
+_TO_READ: Mapping[str, Mapping[str, Any]] = {
+    "sqlite": {"only_reads": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ"},  # said in the BEGIN: no round trip more
+}
+"""Not `postgresql_readonly`: back in the pool, such a session would ask a standby to write."""
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a transaction that only reads and waits for no writer."""
-    with engine.connect().execution_options(only_reads=True) as connection, connection.begin():
+    """Give a transaction that only reads: one instant of the database, waiting for no writer."""
+    mode = _TO_READ[engine.dialect.name]
+    with engine.connect().execution_options(**mode) as connection, connection.begin():
         yield connection
 
 

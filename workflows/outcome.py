@@ -20,13 +20,14 @@ OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
 def outcome(record: Record) -> dict[str, Any]:
     """Return the completed order, or raise what shows the failed one red in the Web UI.
 
-    One line in the log says it as well: the order's id, state, reason and time.
+    One line in the log says it as well: the order's id, state, reason, and the time since it was
+    placed, in whichever of its runs.
 
     Raises:
         ApplicationError: of type `OrderFailed`; its details hold the Failure.
     """
     failure = record.failure
-    seconds = (workflow.now() - workflow.info().workflow_start_time).total_seconds()
+    seconds = (workflow.now() - record.placed_at).total_seconds()
     why = f" {failure.reason}" if failure else ""
     LOG.info("%s %s%s in %.1f s", record.order_id, record.state, why, seconds)
     settlements = record.settlements()

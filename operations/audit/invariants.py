@@ -74,7 +74,7 @@ def violations_by_id(engine: sa.Engine, participant: str) -> dict[str, list[str]
 
 @contextmanager
 def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a transaction that sees one instant of the database, without a limit on its time.
+    """Give a transaction that reads, as `reading` does, without a limit on its time.
 
     On PostgreSQL it cannot write.
 
@@ -84,9 +84,7 @@ def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
     try:
         with reading(engine) as connection:
             if connection.dialect.name == "postgresql":
-                connection.execute(
-                    sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                )
+                connection.execute(sa.text("SET TRANSACTION READ ONLY"))
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             yield connection
     except sa.exc.SQLAlchemyError as error:

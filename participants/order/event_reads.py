@@ -44,12 +44,10 @@ def read(
         types = ENDS.intersection(types)
     events = of_owner(_EVENTS, owner).where(EVENTS.c.position > after)
     page = events.where(EVENTS.c.type.in_(types)).order_by(EVENTS.c.position).limit(limit)
+    positions = sa.select(EVENT_LOG.c.last_position, EVENT_LOG.c.pruned_position)
     with reading(engine) as connection:
-        # PostgreSQL shows each statement what is committed by then. What is published after the
-        # first is for the next page; what is deleted before the last may be missing in this one.
-        last_position = connection.scalar(sa.select(EVENT_LOG.c.last_position)) or 0
-        rows = connection.execute(page.where(EVENTS.c.position <= last_position)).all()
-        pruned_position = connection.scalar(sa.select(EVENT_LOG.c.pruned_position)) or 0
+        rows = connection.execute(page).all()
+        last_position, pruned_position = connection.execute(positions).one_or_none() or (0, 0)
     return EventPage(tuple(map(_event, rows)), last_position, pruned_position)
 
 

@@ -12,7 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.states import FailureReason, OrderStatus
-from participants.order.expressions import FAILURE_REASON, FAILURE_STEP, FAILURE_WORDS, ID
+from participants.order.expressions import (
+    FAILURE_REASON,
+    FAILURE_STEP,
+    FAILURE_WORDS,
+    ID,
+    MOST_OF_A_NAME,
+)
 from participants.order.filters import (
     BY_TIME_CLOSED,
     BY_TOTAL,
@@ -48,6 +54,11 @@ def _has_reason(reason: str, wrap: Wrap) -> sa.ColumnElement[bool]:
     return FAILED & (wrap(FAILURE_REASON) == reason)
 
 
+def _failed_at(step: str, wrap: Wrap) -> sa.ColumnElement[bool]:
+    in_json = json.dumps(step)[1:-1]  # PostgreSQL reads the text of it
+    return FAILED & wrap(FAILURE_STEP).in_({step, in_json[:MOST_OF_A_NAME]})
+
+
 def _has_sku(sku: str, _: Wrap) -> sa.ColumnElement[bool]:
     return sa.exists().where(LINES.c.sku == sku, LINES.c.order_id == ORDERS.c.order_id)
 
@@ -61,7 +72,7 @@ CONDITIONS: Mapping[str, Callable[[Any, Wrap], sa.ColumnElement[bool]]] = {
     "owner": lambda owner, wrap: wrap(ORDERS.c.customer_id) == owner,
     "customer_id": lambda customer_id, wrap: wrap(ORDERS.c.customer_id) == customer_id,
     "reason": _has_reason,
-    "step": lambda step, wrap: FAILED & (wrap(FAILURE_STEP) == step),
+    "step": _failed_at,
     "status": lambda status, wrap: wrap(ORDERS.c.status) == status,
     "currency": lambda currency, wrap: wrap(ORDERS.c.currency) == currency,
     "min_total_minor": lambda total, wrap: wrap(ORDERS.c.total_minor) >= total,

@@ -16,7 +16,7 @@ from participants.order import decisions, page_queries, queries
 from participants.order.filters import OrderFilter, Page, Position
 from participants.order.outcomes import OutcomeReads
 from participants.order.reviews import ReviewReads
-from participants.order.tables import ORDERS
+from participants.order.tables import ORDERS, REQUESTS
 from temporal_saga.database import reading
 
 IDS_AT_ONCE = 10_000
@@ -144,6 +144,12 @@ class OrderReads:
         with reading(self._engine) as connection:
             row = connection.execute(identity).one_or_none()
         return None if row is None else (row.fingerprint, row.request_key)
+
+    def order_of_request(self, request: str) -> str | None:
+        """Return the order that a request names; None while it names none."""
+        query = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
+        with reading(self._engine) as connection:
+            return connection.scalar(query)
 
 
 def pieces(order_ids: Collection[str]) -> Iterator[list[str]]:

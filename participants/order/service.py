@@ -22,7 +22,7 @@ from participants.order.batches import Batches
 from participants.order.queries import find_row
 from participants.order.reads import OrderReads
 from participants.order.tables import FENCE, METADATA, ORDERS, REQUESTS
-from temporal_saga.database import create_tables, insert_new, reading
+from temporal_saga.database import create_tables, insert_new
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 
 REVIEW_SECONDS = 86_400
@@ -205,14 +205,11 @@ class OrderService(OrderReads):
             request: a digest of who asks and of their idempotency key.
             order_id: the order that it shall name if it names none yet.
         """
-        query = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
-        with reading(self._engine) as connection:
-            claimed_by: str | None = connection.scalar(query)
-        if claimed_by is not None:
-            return claimed_by
+        if (claimed_id := self.order_of_request(request)) is not None:
+            return claimed_id
         with self._engine.begin() as connection:
-            insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
-            return str(connection.execute(query).scalar_one())
+            is_new = insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
+        return order_id if is_new else str(self.order_of_request(request))
 
 
 def _cancelled_columns(command: CancelOrderCommand, now: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What assistants say when they call a tool; what is wrong in it they are told in words."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -8,7 +8,7 @@ from application.event_feed import FeedQuery
 from application.operations_log import OperationsQuery
 from application.order_query import ListQuery
 from contracts.acts import OF_A_STEP, Act
-from contracts.base import STEP_NAME, Identifier
+from contracts.base import Identifier, StepName
 from contracts.overview import Span
 from contracts.placing import MAX_REQUEST_KEY, PlaceOrder
 from contracts.text import Name, Words
@@ -59,7 +59,7 @@ class ProposalArguments(OrderArguments):
     """An act on an order."""
 
     act: Act
-    step: Annotated[str, Field(pattern=STEP_NAME)] | None = Field(
+    step: StepName | None = Field(
         default=None, description="the stuck step, for retry and settle; see the order's `acts`"
     )
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
+from application import watch as watching
 from application.errors import Away
 from application.needs import Needs
 from application.order_list import OrderLists
@@ -99,3 +100,16 @@ async def test_failed_orders_are_listed_while_temporal_is_away(
     ):
         with pytest.raises(Away):
             await lists.page(query)
+
+
+async def test_of_many_in_doubt_each_has_its_turn(
+    orders: OrderService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that was left open is found behind more than one look asks for, and stays found."""
+    monkeypatch.setattr(watching, "MOST_IN_DOUBT", 2)
+    working = {order_id: run(SagaState.PENDING) for order_id in "12345"}
+    watch, _, _ = looks(
+        orders, working | {"6": replace(run(SagaState.PENDING), closed_at=CLOSED_AT)}
+    )
+    needs_by_look = [(await watch._look()).by_order.keys() for _ in range(4)]
+    assert needs_by_look == [set(), set(), {"6"}, {"6"}]

@@ -1,6 +1,7 @@
 """What the order service promises of every order, whichever way it goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, timedelta, timezone
 from functools import partial
 
@@ -13,6 +14,7 @@ from contracts.order import (
     OrderRegisteredEvent,
 )
 from contracts.record import Failure
+from contracts.states import OrderStatus, SagaState
 from participants.order.service import OrderService
 from tests.commands import (
     ORDER,
@@ -74,6 +76,43 @@ def test_any_words_can_be_the_reason(orders: OrderService, words: str) -> None:
     failure = Failure(reason="CANCELLED", message=words, details={"by": words})
     orders.cancel(cancel("7", failure=failure))
     assert record(orders).failure == failure
+
+
+def test_what_is_on_record_is_read_as_it_was_at_one_instant(
+    orders: OrderService, engine: sa.Engine
+) -> None:
+    """An order that closes between two statements is still open in all of them."""
+    orders.register(register("7"))
+    with meanwhile(engine, lambda: orders.confirm(confirm("7"))):
+        recorded_order = orders.recorded_order("7")
+    assert recorded_order is not None
+    assert recorded_order.record.status is OrderStatus.PENDING
+    assert [move.state for move in recorded_order.moves] == [SagaState.PENDING]
+    assert record(orders).status is OrderStatus.CONFIRMED
+
+
+def test_figures_are_those_of_one_instant(orders: OrderService, engine: sa.Engine) -> None:
+    """As many orders failed as there are reasons for it."""
+    orders.register(register("7"))
+    with meanwhile(engine, lambda: orders.cancel(cancel("7"))):
+        statuses, reasons = orders.figures()
+    assert (statuses[OrderStatus.CANCELLED], reasons) == (0, {})
+    assert orders.figures()[0][OrderStatus.CANCELLED] == 1
+
+
+@contextmanager
+def meanwhile(engine: sa.Engine, work: Callable[[], object]) -> Iterator[None]:
+    """Have something done once, behind the first statement that reads."""
+    to_do = [work]
+
+    def interrupt(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if to_do and statement.startswith("SELECT"):
+            to_do.pop()()
+
+    sa.event.listen(engine, "after_cursor_execute", interrupt)
+    yield
+    sa.event.remove(engine, "after_cursor_execute", interrupt)
+    assert not to_do
 
 
 def test_a_record_that_cannot_be_written_leaves_nothing(orders: OrderService) -> None:

@@ -23,7 +23,7 @@ from tests.commands import ORDER, START, cancel, confirm, register
 CUSTOMERS = ("ann", "bob", "Carl-1")
 SKUS = ("A", "B 1", "rare")
 CURRENCIES = ("GBP", "JPY")
-STEPS = ("ProcessPayment", "DecreaseStock")
+STEPS = ("ProcessPayment", "DecreaseStock", "Überweisung-2", "ö" * 60)
 REASONS = ("OUT_OF_STOCK", "CANCELLED", "FRAUD_SUSPECTED")
 MESSAGES = (
     'A "quoted" 100% \\ back_slash',

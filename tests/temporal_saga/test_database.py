@@ -299,6 +299,32 @@ def test_a_reader_waits_for_no_writer(engine: sa.Engine) -> None:
             assert reader.scalars(sa.select(INSTANTS.c.at)).all() == []
 
 
+def test_a_reader_sees_one_instant(engine: sa.Engine) -> None:
+    """What is committed between two of its statements it does not see; whoever comes next does."""
+    create_tables(engine, METADATA)
+    count = sa.select(sa.func.count()).select_from(INSTANTS)
+    with reading(engine) as reader:
+        before = reader.scalar(count)
+        with engine.begin() as writer:
+            writer.execute(sa.insert(INSTANTS).values(at=datetime.now(UTC)))
+        assert reader.scalar(count) == before == 0
+    with reading(engine) as reader:
+        assert reader.scalar(count) == 1
+
+
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_a_session_that_was_read_from_writes_as_ever(engine: sa.Engine) -> None:
+    """It is READ COMMITTED again, and does not ask a server that takes no writes for them."""
+    with reading(engine) as reader:
+        number = reader.scalar(sa.select(sa.func.pg_backend_pid()))
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.pg_backend_pid())) == number
+        assert connection.scalar(sa.text("SHOW transaction_isolation")) == "read committed"
+        session = connection.connection.driver_connection
+        assert session is not None
+        assert session.read_only is None
+
+
 def test_no_writer_fails_half_way(engine: sa.Engine) -> None:
     """Of many that read and then write in one transaction at once, each gets through."""
     create_tables(engine, METADATA)

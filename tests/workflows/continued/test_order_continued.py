@@ -1,10 +1,12 @@
 """Floods: whatever is sent to a saga, its histories stay short, and it ends as without them."""
 
 import asyncio
-from datetime import timedelta
+import logging
+from datetime import UTC, timedelta
 from itertools import pairwise
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
 from contracts import stubs
@@ -53,11 +55,15 @@ def states(moves: tuple[StateMove, ...]) -> list[str]:
 
 
 @pytest.mark.long
-async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
+async def test_a_stuck_rollback_goes_on_to_its_end(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
     """The refund is made when payment is back.
 
-    The record's story has no gap, and knows who cancelled and when it was placed.
+    The record's story has no gap, and knows who cancelled and when it was placed; the log's last
+    line says how long ago that was.
     """
+    caplog.set_level(logging.INFO, "order")
     await stuck_refund(script)
     placed_at = await first_start(script)
     async with away(script, RefundPaymentCommand):
@@ -93,6 +99,14 @@ async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
     script.answer(yes(closing))
     assert (await script.failed()).details[0]["message"] == "cancelled by anna: changed her mind"
     assert len(script.runs) > 1
+    [*_, ended_at] = [
+        event.event_time.ToDatetime(UTC)
+        for event in script.runs[-1].events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+    ]
+    line = f"FAILED CANCELLED in {(ended_at - placed_at).total_seconds():.1f} s"
+    lines = [entry.message for entry in caplog.records if entry.name == "order"]
+    assert [one.partition(" ")[2] for one in lines] == [line]
 
 
 @pytest.mark.long
