@@ -133,6 +133,17 @@ def test_orders_end_as_the_provider_and_the_customer_say(shop: tuple[Stack, Till
     assert status == 0, report
 
 
+def test_who_waits_for_an_order_is_told_at_once_that_the_bank_asks(
+    shop: tuple[Stack, Till],
+) -> None:
+    """Or the customer hears of it when it is too late: they have less time than the caller."""
+    stack, _ = shop
+    answer = stack.place(order("eve", price=PRICE), Prefer="wait=30")
+    view = answer.json()
+    assert (answer.status_code, view["state"]) == (202, "AWAITING_CUSTOMER")
+    assert view["action"]["kind"] == "authenticate"
+
+
 def test_a_capture_waits_for_a_provider_that_is_down(shop: tuple[Stack, Till]) -> None:
     """The order is past its pivot: it is tried until the provider is back, and a person is told."""
     stack, till = shop
