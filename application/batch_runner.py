@@ -147,7 +147,7 @@ class _Acts:
             if order.tries == 1 or not await self._was_heard(order.order_id):
                 return _result(order, BatchOutcome.REFUSED, str(error))
             return _result(order, BatchOutcome.DONE)
-        await self._closing.wait(acting_id, FOLLOW_SECONDS, or_until_it_waits=True)
+        await self._closing.wait(acting_id, FOLLOW_SECONDS)
         is_another = acting_id != order.order_id
         message = f"placed again as {acting_id}" if is_another else None
         return _result(order, BatchOutcome.DONE, message)

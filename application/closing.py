@@ -18,7 +18,8 @@ LOOK_SECONDS = 2.5
 together, at most twice as often."""
 
 SAGA_LOOK_SECONDS = 0.5
-"""Where it matters whether an order waits for somebody, its saga is looked at so often."""
+"""The saga of an order that is waited for is first looked at after so long, as most have closed by
+then; each further look is twice as long after the one before, up to `LOOK_SECONDS`."""
 
 WAITING = frozenset({SagaState.AWAITING_REVIEW, SagaState.AWAITING_CUSTOMER})
 
@@ -35,14 +36,17 @@ class Closing:
         """The orders that are waited for, once for each who waits."""
         self._answers = SharedAnswers()
 
-    async def wait(self, order_id: str, seconds: float, *, or_until_it_waits: bool = False) -> None:
-        """Wait until the order has closed, at most so long, and only while Temporal can tell.
+    async def wait(self, order_id: str, seconds: float) -> None:
+        """Wait until the order has closed or waits for somebody itself.
 
-        `or_until_it_waits` says that it is enough when the order waits for somebody.
+        At most so long, and only while Temporal can tell.
         """
-        news = [self._news(order_id), self._news_on_record(order_id), self._stopping.wait()]
-        if or_until_it_waits:
-            news.append(self._until_it_waits(order_id))
+        news = (
+            self._news(order_id),
+            self._news_on_record(order_id),
+            self._until_it_waits(order_id),
+            self._stopping.wait(),
+        )
         waits = [asyncio.ensure_future(wait) for wait in news]
         try:
             finished_tasks, _ = await asyncio.wait(
@@ -82,8 +86,10 @@ class Closing:
     async def _until_it_waits(self, order_id: str) -> None:
         """Wait until an order's saga waits for somebody; a look that fails is made again."""
         run = None
+        pause = SAGA_LOOK_SECONDS
         while run is None or not _waits(run):
-            await asyncio.sleep(SAGA_LOOK_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LOOK_SECONDS)
             with suppress(Exception):  # it has no more to say than that nothing is known
                 run = await self._runs.describe(order_id)
 

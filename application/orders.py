@@ -81,7 +81,9 @@ class Orders:
     async def place(
         self, order: PlaceOrder, request_key: str | None, caller: Caller, wait_seconds: float = 0
     ) -> OrderView:
-        """Start an order's saga, once; return the order when it closes or `wait_seconds` are over.
+        """Start an order's saga, once; return the order when it has closed, or waits for somebody.
+
+        After `wait_seconds` at the latest.
 
         Raises:
             RequestKeyReused: the key came with another order's id before.

@@ -100,7 +100,8 @@ async def place_order(
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description=ONE_KEY)] = None,
     prefer: Annotated[
-        list[str] | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")
+        list[str] | None,
+        Header(description="`wait=N`: N ≤ 30 s, until the order is closed or waits for somebody"),
     ] = None,
 ) -> OrderView:
     """Start an order's saga, once.

@@ -8,7 +8,7 @@ from pathlib import Path
 from order_client import OrderClient, new_key
 from order_models import NewOrder, OrderApiError
 
-UNDER_WAY = {"PENDING", "PAYMENT_COMPLETED"}
+UNDER_WAY = {"PENDING", "AWAITING_CUSTOMER", "PAYMENT_COMPLETED"}
 
 
 def checkout(cart_file: Path, client: OrderClient) -> str:
@@ -20,9 +20,13 @@ def checkout(cart_file: Path, client: OrderClient) -> str:
     order = client.place(NewOrder.model_validate(cart["order"]), cart["key"])
     if order.state in UNDER_WAY:
         for event in client.follow(order.order_id):
-            if event.event == "state" and event.data["name"] not in UNDER_WAY:
+            if event.event not in {"state", "closed"}:
+                continue
+            order = client.read(order.order_id)
+            if order.state not in UNDER_WAY:
                 break
-        order = client.read(order.order_id)
+            if order.action and event.data["name"] == order.state:  # not of the past
+                print(f"Please confirm with your bank: {order.action.url}", flush=True)
     if order.state == "COMPLETED":
         return f"Thank you: order {order.order_id} is on its way."
     if order.failure:

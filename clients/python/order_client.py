@@ -76,6 +76,8 @@ class OrderClient:
     def place(self, order: NewOrder, key: str, wait_seconds: int = WAIT_SECONDS) -> Order:
         """Place an order once, and wait up to `wait_seconds` (30 at most) for its end.
 
+        An order that comes to wait for its customer, or for the shop, is returned at once.
+
         Args:
             order: what is ordered.
             key: made once for this order, and kept before the first call, so that whoever asks

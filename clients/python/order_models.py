@@ -42,6 +42,13 @@ class Failure(Model):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
+class CustomerAction(Model):
+    """What an order waits for its customer to do, on a page of their bank's."""
+
+    kind: str = "authenticate"
+    url: str
+
+
 class Order(Model):
     """An order as it stands; only COMPLETED is a sale. It is closed when `closed_at` is set."""
 
@@ -55,6 +62,7 @@ class Order(Model):
     closed_at: datetime | None = None
     needs_attention: bool = False
     failure: Failure | None = None
+    action: CustomerAction | None = None
 
 
 class Problem(Model):

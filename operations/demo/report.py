@@ -109,7 +109,7 @@ def figures(day: Path, data: ShopData, result: LoadResult) -> Table:
     table.add_section()
     table.add_row("recognised, placed by an earlier run", f"{len(result.earlier):,}")
     if result.retries:
-        table.add_row("requests repeated for want of an answer", f"{result.retries:,}")
+        table.add_row("requests repeated until an order was closed", f"{result.retries:,}")
     table.add_section()
     if result.new:
         table.add_row(f"orders per second, {IN_FLIGHT} at a time", f"{result.per_second:.1f}")

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from order_client import ASK_AGAIN, Limits, OrderClient, new_key
 from order_models import (
+    CustomerAction,
     Failure,
     Line,
     Model,
@@ -206,7 +207,12 @@ def types(schema: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
     return {schema["type"]}
 
 
-READ = [(Order, "OrderView"), (Failure, "FailureView"), (Problem, "ProblemDocument")]
+READ = [
+    (Order, "OrderView"),
+    (CustomerAction, "CustomerAction"),
+    (Failure, "FailureView"),
+    (Problem, "ProblemDocument"),
+]
 SENT = [(NewOrder, "OrderBody"), (Line, "LineBody")]
 
 

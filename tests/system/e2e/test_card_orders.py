@@ -1,11 +1,15 @@
 """Orders paid by card, with the system and the provider as processes: what both books say."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from contracts.prose import FOR_CUSTOMERS
+from contracts.states import FailureReason
 from contracts.stubs import PAYMENT_ANSWERED
 from participants.payment.card_api import CardApi
 from participants.payment.card_file import add_cards
@@ -13,6 +17,7 @@ from temporal_saga.database import open_database
 from tests.card_provider.test_provider_process import process
 from tests.card_provider.till import Till
 from tests.stack import Stack, order, until
+from tests.system.e2e import test_checkouts as checkouts
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -131,6 +136,45 @@ def test_orders_end_as_the_provider_and_the_customer_say(shop: tuple[Stack, Till
     assert "the card provider says that the customer has answered their bank" in timeline
     status, report = stack.audit()
     assert status == 0, report
+
+
+def test_who_waits_for_an_order_is_told_at_once_that_the_bank_asks(
+    shop: tuple[Stack, Till],
+) -> None:
+    """Or the customer hears of it when it is too late: they have less time than the caller."""
+    stack, _ = shop
+    answer = stack.place(order("eve", price=PRICE), Prefer="wait=30")
+    view = answer.json()
+    assert (answer.status_code, view["state"]) == (202, "AWAITING_CUSTOMER")
+    assert view["action"]["kind"] == "authenticate"
+
+
+ENDS = {
+    "accept": r"Thank you: order \S+ is on its way\.",
+    "decline": re.escape(FOR_CUSTOMERS[FailureReason.AUTHENTICATION_FAILED]),
+}
+"""What a checkout says at its end, by the customer's answer."""
+
+
+@pytest.mark.parametrize("word", ENDS)
+@pytest.mark.parametrize("language", checkouts.HERE)
+def test_a_checkout_sends_the_customer_to_their_bank(
+    shop: tuple[Stack, Till], tmp_path: Path, language: str, word: str
+) -> None:
+    """And says what comes of their answer there; the same cart again says the same."""
+    stack, _ = shop
+    cart = checkouts.cart_of(tmp_path, "eve", price=PRICE)
+    with checkouts.start(language, cart, stack.api_port) as checkout:
+        assert checkout.stdout
+        line = checkout.stdout.readline()
+        match = re.fullmatch(r"Please confirm with your bank: (\S+)\n", line)
+        assert match, line
+        httpx.post(match[1], data={"answer": word}, trust_env=False)
+        exit_code, text = checkouts.end(checkout)
+    assert exit_code == 0
+    assert re.fullmatch(ENDS[word] + "\n", text)
+    again = checkouts.start(language, cart, stack.api_port)
+    assert checkouts.end(again) == (0, text)
 
 
 def test_a_capture_waits_for_a_provider_that_is_down(shop: tuple[Stack, Till]) -> None:
