@@ -21,6 +21,8 @@ from uuid import uuid4
 
 import pytest
 
+from temporal_saga.extras import needs
+
 if TYPE_CHECKING:
     from temporal_saga.plugin import SagaPlugin
     from temporal_saga.testing import Script
@@ -34,7 +36,8 @@ def temporal_connection() -> dict[str, Any]:
 
     By default it is at localhost:7233. Define a fixture of this name to start one of your own.
     """
-    from temporalio.envconfig import ClientConfig  # noqa: PLC0415  # heavy, see above
+    with needs("workflow"):
+        from temporalio.envconfig import ClientConfig  # noqa: PLC0415  # heavy, see above
 
     return {"target_host": "localhost:7233", **ClientConfig.load_client_connect_config()}
 
