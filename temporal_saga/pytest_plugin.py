@@ -1,4 +1,4 @@
-"""Scripts of sagas as a fixture; pytest finds it where the wheel is installed.
+"""Fixtures for sagas and their participants; pytest finds them where the wheel is installed.
 
 A test needs no async plugin of pytest's, but runs with each of them::
 
@@ -10,11 +10,11 @@ A test needs no async plugin of pytest's, but runs with each of them::
 
         asyncio.run(story())
 
-It needs `temporal-saga[workflow]`, and imports neither Temporal's SDK nor pydantic until a test
-asks for the fixture.
+Scripts need `temporal-saga[workflow]`, and a participant's fixture `temporal-saga[participant]`;
+neither is imported until a test asks for it.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
@@ -48,6 +48,19 @@ def saga_plugin() -> "SagaPlugin":
     from temporal_saga.plugin import SagaPlugin  # noqa: PLC0415  # heavy, see above
 
     return SagaPlugin()
+
+
+@pytest.fixture
+def no_waiting_in_transactions() -> Iterator[None]:
+    """Fail a test in which an effect connects, sends, sleeps or starts a process.
+
+    That is not undone with the effect's transaction, which holds its locks meanwhile.
+    """
+    with needs("participant"):
+        from temporal_saga import transaction_check  # noqa: PLC0415  # heavy, see above
+
+    with transaction_check.no_waiting_in_transactions():
+        yield
 
 
 @pytest.fixture
