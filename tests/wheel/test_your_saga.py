@@ -39,7 +39,7 @@ def test_what_the_page_shows_is_told_from_other_output() -> None:
 
 def test_every_block_of_the_page_is_followed() -> None:
     """No code stands there that no test types."""
-    assert len(FILES) == PAGE.count("```python\n") == 13
+    assert len(FILES) == PAGE.count("```python\n") == 15
     assert len(list(BLOCK.finditer(PAGE))) == PAGE.count("```sh\n")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"temporal_saga-{version}-py3-none-any.whl" in PAGE
