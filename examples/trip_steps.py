@@ -85,7 +85,8 @@ REFUSALS = frozenset({"TripRejected", "SoldOut", "PaymentDeclined"})
 
 
 # Each step of one trip, with what takes it back beside it: all that this needs is known before the
-# step. A step's name is its activity's, and that is its command's.
+# step. A step's name is its activity's, and that is its command's. What is taken back is what the
+# participant has under the step's key: the traveller may have other trips.
 
 
 def flight(trip: TripOrder) -> Branch:

@@ -33,7 +33,7 @@ from temporal_saga.fence_table import (
     rows_of_compensation,
 )
 from temporal_saga.handlers import Activity, Handler, Serving
-from temporal_saga.keys import compensated_key
+from temporal_saga.keys import compensated_key, forward_key
 from temporal_saga.record_keeper import RecordKeeper
 
 __all__ = ["AlreadyCompensated", "Fence", "FenceError", "KeyReused", "Refused", "fence_table"]
@@ -83,6 +83,14 @@ class Fence:
         fence = fence_table(sa.MetaData())
         return cls(open_with(url, fence, *tables), fence)
 
+    @staticmethod
+    def step_key(command: Command) -> str:
+        """Return the key of the step that a command takes, or takes back: rows are marked with it.
+
+        What takes a step back finds by it what that step wrote, and nothing else.
+        """
+        return forward_key(command.idempotency_key)
+
     def handlers(
         self,
         *steps: Handler | tuple[Handler, Handler],
@@ -96,7 +104,8 @@ class Fence:
 
         Args:
             steps: a handler with the one that takes it back; or alone, for a step behind the pivot.
-                One that takes back is called only if there is something to take back.
+                One that takes back is called only if there is something to take back: what has the
+                mark `step_key`.
             refusals: what a handler raises to say no, before it writes. That is recorded, and
                 raised again for a duplicate, with the same arguments and attributes as far as JSON
                 holds them, the rest as text; one of a class below a listed one as the listed one.

@@ -31,4 +31,9 @@ def compensated_key(key: str) -> str:
         raise ValueError(
             f"{key!r} is not the key of a compensation: it must end in {COMPENSATION!r}"
         )
+    return forward_key(key)
+
+
+def forward_key(key: str) -> str:
+    """Return the key of the effect: a forward command's own, a compensation's without its end."""
     return key.removesuffix(COMPENSATION)

@@ -97,6 +97,9 @@ class OnRecord:
     async def begin(self, *steps: Branch) -> None:
         """Open the record that a participant's fence keeps, as `open` does.
 
+        Where an earlier run had completed, it does not return, as there: what the code behind the
+        block uses must have a value before the block.
+
         Args:
             steps: those that follow, in their order.
         """
@@ -112,7 +115,9 @@ class OnRecord:
                 compensated as well where an earlier run may have taken them.
 
         Returns:
-            The participant's event. Where an earlier run had completed, it does not return.
+            The participant's event. Where an earlier run had completed, it does not return: the
+            block is left at once, and the code behind it runs. What that code uses must have a
+            value before the block, or else that run fails for ever at it.
 
         Raises:
             SagaStopped: the participant refused, or gave no usable answer in time; or two of these

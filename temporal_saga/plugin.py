@@ -9,16 +9,19 @@ Needs `temporal-saga[workflow]`, in a process that serves commands as well::
 from collections.abc import Collection
 from dataclasses import replace
 
-from temporalio.converter import DataConverter, DefaultPayloadConverter
-from temporalio.plugin import SimplePlugin
-from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporal_saga.extras import needs
 
-from temporal_saga.payloads import SharedPayloadConverter
-from temporal_saga.policy import Apply, Policy
-from temporal_saga.refusals import Refusals
-from temporal_saga.sandbox import DECLARATIONS, Sandbox
-from temporal_saga.started import StartShown
+with needs("workflow"):
+    from temporalio.converter import DataConverter, DefaultPayloadConverter
+    from temporalio.plugin import SimplePlugin
+    from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
+    from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+    from temporal_saga.payloads import SharedPayloadConverter
+    from temporal_saga.policy import Apply, Policy
+    from temporal_saga.refusals import Refusals
+    from temporal_saga.sandbox import DECLARATIONS, Sandbox
+    from temporal_saga.started import StartShown
 
 __all__ = ["SagaPlugin"]
 

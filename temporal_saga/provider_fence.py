@@ -58,7 +58,7 @@ class ProviderFence(ProviderWords):
     What a participant says of its provider is a class with the methods of `Effect`: handed an
     `Intent`, they say how it stands. These and the words for that are members of this class.
 
-    Units: times are in seconds.
+    Units: times are in seconds; one delivery has `call_seconds` for its calls.
     Errors: `FenceError`; every other one says to send the command again, as `StillInDoubt` does.
     Source: B. Leach, *Designing robust and predictable APIs with idempotency* (Stripe, 2017).
     """
@@ -66,12 +66,12 @@ class ProviderFence(ProviderWords):
     table = staticmethod(intent_table)
 
     @classmethod
-    def open(cls, url: str, *tables: sa.Table) -> Self:
+    def open(cls, url: str, *tables: sa.Table, call_seconds: float = CALL_SECONDS) -> Self:
         """Open a database, and create what it lacks of these tables and the fence's two."""
         own = sa.MetaData()
         fence = fence_table(own)
         intents = intent_table(own)
-        return cls(open_with(url, fence, *tables), fence, intents)
+        return cls(open_with(url, fence, *tables), fence, intents, call_seconds=call_seconds)
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Scripts of sagas as a fixture; pytest finds it where the wheel is installed.
+"""Fixtures for sagas and their participants; pytest finds them where the wheel is installed.
 
 A test needs no async plugin of pytest's, but runs with each of them::
 
@@ -10,16 +10,18 @@ A test needs no async plugin of pytest's, but runs with each of them::
 
         asyncio.run(story())
 
-It needs `temporal-saga[workflow]`, and imports neither Temporal's SDK nor pydantic until a test
-asks for the fixture.
+Scripts need `temporal-saga[workflow]`, and a participant's fixture `temporal-saga[participant]`;
+neither is imported until a test asks for it.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
 import pytest
+
+from temporal_saga.extras import needs
 
 if TYPE_CHECKING:
     from temporal_saga.plugin import SagaPlugin
@@ -34,7 +36,8 @@ def temporal_connection() -> dict[str, Any]:
 
     By default it is at localhost:7233. Define a fixture of this name to start one of your own.
     """
-    from temporalio.envconfig import ClientConfig  # noqa: PLC0415  # heavy, see above
+    with needs("workflow"):
+        from temporalio.envconfig import ClientConfig  # noqa: PLC0415  # heavy, see above
 
     return {"target_host": "localhost:7233", **ClientConfig.load_client_connect_config()}
 
@@ -45,6 +48,19 @@ def saga_plugin() -> "SagaPlugin":
     from temporal_saga.plugin import SagaPlugin  # noqa: PLC0415  # heavy, see above
 
     return SagaPlugin()
+
+
+@pytest.fixture
+def no_waiting_in_transactions() -> Iterator[None]:
+    """Fail a test in which an effect connects, sends, sleeps or starts a process.
+
+    That is not undone with the effect's transaction, which holds its locks meanwhile.
+    """
+    with needs("participant"):
+        from temporal_saga import transaction_check  # noqa: PLC0415  # heavy, see above
+
+    with transaction_check.no_waiting_in_transactions():
+        yield
 
 
 @pytest.fixture

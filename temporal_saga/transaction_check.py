@@ -1,12 +1,10 @@
 """For the tests of participants: whoever connects or waits inside a transaction is caught.
 
 An effect of `Fence` is to write rows, and nothing else. What it does elsewhere is not undone with
-its transaction, and while it waits others wait for its locks. In a `conftest.py`::
+its transaction, and while it waits others wait for its locks. Where the wheel is installed pytest
+has it as a fixture of the same name (`pytest_plugin.py`)::
 
-    @pytest.fixture(autouse=True)
-    def effects_stay_in_their_database() -> Iterator[None]:
-        with no_waiting_in_transactions():
-            yield
+    @pytest.mark.usefixtures("no_waiting_in_transactions")
 """
 
 import socket

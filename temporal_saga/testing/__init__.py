@@ -16,6 +16,9 @@ real ones. A test reads like the saga's story::
     failure = await script.failed()
 """
 
-from temporal_saga.testing.script import Script
+from temporal_saga.extras import needs
+
+with needs("workflow"):
+    from temporal_saga.testing.script import Script
 
 __all__ = ["Script"]

@@ -92,8 +92,8 @@ ROOMS = {
     "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
     "contracts/*": f"{WORDS} pydantic pydantic_core",
-    "temporal_saga/__init__.py temporal_saga/command_names.py temporal_saga/kept_record.py "
-    "temporal_saga/keys.py": "",
+    "temporal_saga/__init__.py temporal_saga/command_names.py temporal_saga/extras.py "
+    "temporal_saga/kept_record.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql temporal_saga.sqlite sqlalchemy",
     "temporal_saga/database_file.py temporal_saga/effect_writes.py "
@@ -110,8 +110,8 @@ ROOMS = {
     "temporal_saga.fence_record temporal_saga.fence_table temporal_saga.provider_words",
     "temporal_saga/transaction_check.py": "sqlalchemy",
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
-    "temporal_saga/participant.py": "temporal_saga.database temporal_saga.fence "
-    "temporal_saga.provider_fence",
+    "temporal_saga/participant.py": "temporal_saga.database temporal_saga.extras "
+    "temporal_saga.fence temporal_saga.provider_fence",
     "temporal_saga/access.py temporal_saga/registry.py "
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",

@@ -105,6 +105,12 @@ def test_a_duplicate_gets_the_recorded_answer(office: Office) -> None:
     assert office.guests == ["ann"]
 
 
+def test_a_step_and_what_takes_it_back_have_one_mark() -> None:
+    """And no other step has it, of whomever that is."""
+    assert Fence.step_key(HoldSeatCommand()) == Fence.step_key(ReleaseSeat()) == KEY
+    assert Fence.step_key(Remind()) != KEY
+
+
 def test_a_refusal_is_recorded_and_raised_again(office: Office) -> None:
     """With the same arguments, also when the command would be accepted by now."""
     for _ in range(2):

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 import tomllib
 from types import ModuleType
 from typing import Any
@@ -76,6 +78,35 @@ def test_the_halves_need_what_the_application_has() -> None:
     libraries = {line for lines in extras.values() for line in lines}
     assert libraries - set(project["dependency-groups"]["app"]) == {"temporal-saga[participant]"}
     assert "dependencies" not in project["project"]
+
+
+@pytest.mark.parametrize(
+    ("name", "extra", "library"),
+    [
+        ("temporal_saga.workflow", "workflow", "temporalio"),
+        ("temporal_saga.workflow", "workflow", "pydantic"),
+        ("temporal_saga.participant", "participant", "sqlalchemy"),
+        ("temporal_saga.plugin", "workflow", "temporalio"),
+        ("temporal_saga.testing", "workflow", "temporalio"),
+    ],
+)
+def test_a_library_that_is_missing_is_told_with_what_installs_it(
+    name: str, extra: str, library: str
+) -> None:
+    """The error has the library's name, as programs read it, and a sentence for people."""
+    code = f"""
+import sys
+sys.modules["{library}"] = None
+try:
+    import {name}
+except ModuleNotFoundError as error:
+    print(error.name, error)
+"""
+    words = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert words.startswith(library)
+    assert words.endswith(f": pip install 'temporal-saga[{extra}]'\n")
 
 
 def _read(page: str) -> str:

@@ -1,8 +1,9 @@
-"""A script as a fixture, as the wheel's pytest plugin gives it."""
+"""What the wheel's pytest plugin gives: a script as a fixture, and a check of effects."""
 
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,22 @@ from tests.temporal_saga.parcel import (
     PackParcelCommand,
     ParcelSaga,
 )
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+[PLUGIN] = PROJECT["entry-points"]["pytest11"].values()
+
+WAITS = """
+import time
+import pytest
+import sqlalchemy as sa
+
+@pytest.mark.usefixtures("no_waiting_in_transactions")
+@pytest.mark.parametrize("seconds", [0.0, None])
+def test_effect(seconds):
+    with sa.create_engine("sqlite://").begin():
+        if seconds is not None:
+            time.sleep(seconds)
+"""
 
 HEAVY = ("temporalio", "pydantic", "sqlalchemy", "asyncio")
 
@@ -67,14 +84,28 @@ async def test_a_script_is_told_to_its_end(saga_script: SagaScript) -> None:
         await untold_test()
 
 
+def test_an_effect_that_waits_in_its_transaction_fails_its_test(tmp_path: Path) -> None:
+    """Where something waits; it is told at the end as well, in case that the effect caught it."""
+    file = tmp_path / "test_effect.py"
+    file.write_text(WAITS)
+    options = ("-q", "-p", PLUGIN, f"--rootdir={tmp_path}", "-p", "no:cacheprovider", str(file))
+    output = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    assert "WaitsInTransaction: this sleeps in a transaction" in output
+    assert "1 failed, 1 passed, 1 error" in output
+
+
 def test_a_run_without_sagas_loads_nothing_heavy() -> None:
     """What the wheel's entry point names is modules in each run of pytest."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    [module] = project["entry-points"]["pytest11"].values()
-    code = f"import pytest, sys; before = set(sys.modules); import {module}"
+    code = f"import pytest, sys; before = set(sys.modules); import {PLUGIN}"
     code += "; print(*set(sys.modules) - before)"
     modules = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert module in modules
+    assert PLUGIN in modules
     assert [name for name in modules if name.partition(".")[0] in HEAVY] == []

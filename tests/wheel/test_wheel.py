@@ -43,6 +43,14 @@ assert "site-packages" in str(folder), folder
 assert all("SELECT" in (folder / "invariants" / f"E{n}.sql").read_text() for n in (1, 2))
 """
 
+MISSING = """
+import importlib, sys
+try:
+    importlib.import_module(sys.argv[1])
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -118,11 +126,14 @@ def test_each_half_is_imported_without_the_libraries_of_the_other(
 def test_the_checkout_itself_installs_the_core(tmp_path: Path) -> None:
     """What `pip install` of a checkout gives is the wheel, with no library that is not asked for.
 
-    Of the checkout nothing changes.
+    Each half says what to install then. Of the checkout nothing changes.
     """
     python = environment(tmp_path / "venv", str(ROOT))
     listing = run(UV, "pip", "list", "--python", python, "--format=json", cwd=tmp_path)
     assert [package["name"] for package in json.loads(listing)] == ["temporal-saga"]
+    for extra, library in (("workflow", "temporalio"), ("participant", "sqlalchemy")):
+        output = run(python, "-c", MISSING, f"temporal_saga.{extra}", cwd=tmp_path)
+        assert output == f"No module named '{library}': pip install 'temporal-saga[{extra}]'\n"
     assert not (ROOT / "build").exists()
 
 
