@@ -162,6 +162,17 @@ def test_a_handler_alone_is_never_taken_back(office: Office) -> None:
     assert office.reminders == ["tonight"]
 
 
+def test_a_pair_without_its_parentheses_takes_nothing_back(office: Office) -> None:
+    """Two handlers, each alone, would take back what never happened, and let it happen later."""
+    hold, release = Fence(office.engine, FENCE).handlers(office._hold, office._release)
+    with pytest.raises(ValueError, match=r"beside the one it takes back: handlers\(\(hold, rel"):
+        release(ReleaseSeat())
+    hold(HoldSeatCommand())
+    assert office.guests == ["ann"]
+    assert office.release(ReleaseSeat()) is None, "given beside it, it takes back what was done"
+    assert office.guests == []
+
+
 def test_the_same_key_with_other_fields_is_another_command(office: Office) -> None:
     """A field that has its default counts as not there, in both kinds of classes."""
     office.hold(HoldSeatCommand())
