@@ -103,7 +103,7 @@ class Fence:
                 holds them, the rest as text; one of a class below a listed one as the listed one.
 
         Raises:
-            TypeError: a handler does not say by its annotations what it takes and returns.
+            TypeError: a handler is async, or its annotations do not say what it takes and returns.
         """
         serving = Serving(self, self._record, tuple(refusals))
         return [activity for step in steps for activity in serving.activities(step)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -236,6 +237,21 @@ def test_a_handler_says_what_it_takes_and_returns(
     """When the worker starts, not when the first command comes."""
     with pytest.raises(TypeError, match=handler.__name__):
         Fence(office.engine, FENCE).handlers(handler)
+
+
+async def _holds_later(db: sa.Connection, command: HoldSeatCommand) -> Held:
+    raise NotImplementedError
+
+
+async def _releases_later(db: sa.Connection, command: ReleaseSeat) -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("handler", [_holds_later, _releases_later, partial(_releases_later)])
+def test_a_handler_that_is_async_is_refused(office: Office, handler: Callable[..., Any]) -> None:
+    """Its effect would not be part of the fence's transaction; each command would fail."""
+    with pytest.raises(TypeError, match="is async, and a handler is not: make it a plain `def`"):
+        Fence(office.engine, FENCE).handlers((office._hold, handler))
 
 
 class Released(BaseModel):
