@@ -65,7 +65,7 @@ class StepNames:
             if step.step_name in self._names:
                 raise MisnamedStep(
                     f"two steps of this saga are named {step.step_name}, and would be one effect: "
-                    "give each a name of its own, by Call(…, step=…)"
+                    "give each a name of its own, by Branch.to(…, step=…) or Call.to(…, step=…)"
                 )
             self._names.add(step.step_name)
 
