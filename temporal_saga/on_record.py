@@ -49,8 +49,9 @@ class OnRecord:
        is compared where the opening carries it, and by `at` not.
     3. Before anything is taken back it is known how an earlier run ended: that is asked until it is
        answered, or until a person settles it. Where such a run may have gone further than this
-       one, every step that was declared at the opening is compensated. Its pivot counts once the
-       record is closed: until then a signal to cancel that was too late counts after a reset.
+       one, every step that was declared at the opening is compensated, so no other one that is
+       taken back is sent. Its pivot counts once the record is closed: until then a signal to cancel
+       that was too late counts after a reset.
     4. Behind `async with`, everything is done, and no message handler is at work.
     5. The end of the block is the pivot, where the saga has not passed it before.
 
@@ -98,7 +99,7 @@ class OnRecord:
         """Open the record that a participant's fence keeps, as `open` does.
 
         Args:
-            steps: those that follow, in their order.
+            steps: those that follow, in their order, all that are taken back among them.
         """
         call = Call.to(self._participant, OpenRecord(), RecordOpened)
         await self.open(Opening(call, lambda event: event.earlier_run), then=steps)
@@ -108,15 +109,16 @@ class OnRecord:
 
         Args:
             opening: how.
-            then: the steps that follow, in their order: those that this run never reaches are
-                compensated as well where an earlier run may have taken them.
+            then: the steps that follow, in their order, all that are taken back among them: those
+                that this run never reaches are compensated as well where an earlier run may have
+                taken them.
 
         Returns:
             The participant's event. Where an earlier run had completed, it does not return.
 
         Raises:
             SagaStopped: the participant refused, or gave no usable answer in time; or two of these
-                steps have one name.
+                steps have one name. A step with a compensation that is none of them raises it, too.
         """
         self._opening = opening
         self._steps = then
@@ -168,8 +170,7 @@ class OnRecord:
         """Add what is known of the saga's steps to its plan."""
         closing = self._closing
         self._saga.plan.add(opening, closing.cancel if closing else None)
-        for step in then:
-            self._saga.plan.add(step.call, step.compensation)
+        self._saga.plan.declare(then)
         if closing is not None:
             self._saga.plan.close(closing.confirm)
 

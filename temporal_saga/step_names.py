@@ -33,9 +33,10 @@ class Named(Protocol):
 
 
 class MisnamedStep(Exception):
-    """Two steps of one saga have the same name, or a step has one that is no name: a defect.
+    """Two steps of one saga have the same name, or a step has one that is none: a defect.
 
-    Nothing of that step was sent, nor will be.
+    Or one that is taken back was not named as the saga's record was opened. Nothing of that step
+    was sent, nor will be.
     """
 
 

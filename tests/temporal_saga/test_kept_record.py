@@ -11,6 +11,9 @@ from temporalio.exceptions import ApplicationError
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.kept_booking import (
+    BookingWithoutWayBack,
+    BookingWithUnnamedBranch,
+    BookingWithUnnamedStep,
     ChargeCard,
     HoldSeat,
     KeptBooking,
@@ -164,3 +167,30 @@ async def test_a_saga_that_was_rolled_back_stays_so(
         await second.start("eve")
         assert (await second.failed()).type == "AlreadyCompensated"
         assert await activities(second) == ["OpenRecord", "CancelRecord"]
+
+
+@pytest.mark.parametrize("release", [BookingWithUnnamedStep, BookingWithoutWayBack])
+async def test_a_step_that_the_record_was_not_told_of_is_not_sent(
+    temporal: Client, services: Participants, release: type
+) -> None:
+    """After a restart nobody would take it back; what was done before is."""
+    saga_id = f"kept-{release.__name__}"
+    async with Script(temporal, services, release, saga_id=saga_id) as script:
+        await script.start("eve")
+        await hold_seat(script)
+        error = await release_seat(script)
+        assert error.type == "MISNAMED_STEP"
+        assert "ChargeCard was not named as the record was opened" in error.message
+        assert "name it in begin(…), or in open(then=…), with its comp" in error.message
+
+
+async def test_a_branch_that_the_record_was_not_told_of_keeps_all_from_being_sent(
+    temporal: Client, services: Participants
+) -> None:
+    """Nothing is to be taken back then."""
+    async with Script(
+        temporal, services, BookingWithUnnamedBranch, saga_id="kept-branch"
+    ) as script:
+        await script.start("eve")
+        assert (await script.failed()).type == "MISNAMED_STEP"
+        assert await activities(script) == ["OpenRecord", "CancelRecord"]
