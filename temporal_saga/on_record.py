@@ -135,6 +135,7 @@ class OnRecord:
 
     async def __aenter__(self) -> Self:
         """Register what closes the record if the saga is rolled back."""
+        self._saga.plan.has_record = True
         if self._closing is not None:
             cancel = replace(self._closing.cancel, closes_record=True)
             self._saga.compensate_always(self._closing.step, cancel, last=True)
@@ -234,6 +235,8 @@ class OnRecord:
 
     async def _confirm(self) -> None:
         assert self._closing is not None, "what has no record does not complete"
+        if self._opening is None:
+            raise RuntimeError("the record was never opened: first await record.begin(…)")
         self._story.completed()
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
 

@@ -36,6 +36,8 @@ class Plan:
         self._rows: dict[str, PlannedStep] = {}
         self._last: PlannedStep | None = None
         self._steps_on_record: frozenset[str] | None = None
+        self.has_record = False
+        """Whether the saga has a record, which must know before of all that may be taken back."""
 
     def add(
         self,
@@ -57,12 +59,18 @@ class Plan:
         """See that the saga's record, where it has one, knows of what would be taken back.
 
         Raises:
+            RuntimeError: the record is not open yet.
             MisnamedStep: the first step that it does not know of. A later run, which might not come
                 to that step, would leave it as it is.
         """
         for call, compensation in steps:
-            if compensation is None or self._steps_on_record is None:
+            if compensation is None or not self.has_record:
                 continue
+            if self._steps_on_record is None:
+                raise RuntimeError(
+                    f"{call.step_name} comes before the record is open: first await "
+                    "record.begin(…), or record.open(…)"
+                )
             if call.step_name not in self._steps_on_record:
                 raise MisnamedStep(
                     f"{call.step_name} was not named as the record was opened, so a later run "

@@ -123,7 +123,7 @@ class Saga(Ending):
             SagaStopped: the saga was stopped before the step; or the step is misnamed, and was not
                 sent; or the participant refused, and nothing is to be taken back; or no answer that
                 can be read came within the limit: unknown, so it is taken back.
-            RuntimeError: the saga is past its pivot, and nothing was sent: `finish` goes on there.
+            RuntimeError: its record is not open yet, or the pivot passed (see `finish`): not sent.
         """
         self._come_to(Branch(call, compensation))
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)

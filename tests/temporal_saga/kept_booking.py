@@ -122,3 +122,29 @@ class BookingWithUnnamedBranch(BookingWithUnnamedStep):
     async def _hold_and_charge(self, seat: Branch, charge: Branch) -> SeatHeld:
         event: SeatHeld = (await self.saga.parallel(seat, charge))[0]
         return event
+
+
+@workflow.defn(name="KeptBooking")
+class BookingNeverBegun(KeptBooking):
+    """A release that forgets to open its record."""
+
+    @workflow.run
+    async def run(self, guest: str) -> str:
+        """Begin."""
+        return await super().run(guest)
+
+    async def _begin(self, _record: OnRecord, _seat: Branch, _charge: Branch) -> None:
+        pass
+
+
+@workflow.defn(name="KeptBooking")
+class NothingBegun(BookingNeverBegun):
+    """One that has nothing to take back, either."""
+
+    @workflow.run
+    async def run(self, guest: str) -> str:
+        """Begin."""
+        return await super().run(guest)
+
+    async def _hold_and_charge(self, _seat: Branch, _charge: Branch) -> SeatHeld:
+        return SeatHeld(0)

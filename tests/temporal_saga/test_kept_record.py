@@ -1,6 +1,7 @@
 """`OnRecord.at`, `Call.to` and `Branch.to`: a saga that has no record of its own."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -11,12 +12,14 @@ from temporalio.exceptions import ApplicationError
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.kept_booking import (
+    BookingNeverBegun,
     BookingWithoutWayBack,
     BookingWithUnnamedBranch,
     BookingWithUnnamedStep,
     ChargeCard,
     HoldSeat,
     KeptBooking,
+    NothingBegun,
     RefundCard,
     ReleaseSeat,
     SeatHeld,
@@ -194,3 +197,31 @@ async def test_a_branch_that_the_record_was_not_told_of_keeps_all_from_being_sen
         await script.start("eve")
         assert (await script.failed()).type == "MISNAMED_STEP"
         assert await activities(script) == ["OpenRecord", "CancelRecord"]
+
+
+@pytest.mark.parametrize(
+    ("release", "problem"),
+    [
+        (BookingNeverBegun, "HoldSeat comes before the record is open: first await record.begin("),
+        (NothingBegun, "the record was never opened: first await record.begin("),
+    ],
+)
+async def test_a_record_that_was_never_opened_is_a_defect(
+    temporal: Client, services: Participants, release: type, problem: str
+) -> None:
+    """Nothing is sent, and a corrected worker goes on."""
+    saga_id = f"kept-{release.__name__}"
+    async with Script(temporal, services, release, saga_id=saga_id) as script:
+        await script.start("eve", task_timeout=timedelta(seconds=1))
+        failed_task = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+        async for event in script.handle.fetch_history_events(wait_new_event=True):
+            if event.event_type == failed_task:
+                break
+        assert problem in event.workflow_task_failed_event_attributes.failure.message
+        assert await activities(script) == []
+        async with script.orchestrator_away(back_as=KeptBooking):
+            pass
+        await hold_seat(script)
+        await script.expect(ChargeCard)
+        script.answer(None)
+        assert await script.handle.result() == "seat 12"
