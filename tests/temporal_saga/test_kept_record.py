@@ -31,6 +31,7 @@ COMMANDS: dict[str, list[type]] = {
     "bank": [ChargeCard, RefundCard],
 }
 SOLD_OUT = ApplicationError("no seat is left", type="SoldOut", non_retryable=True)
+DECLINED = ApplicationError("the card's limit is 5", type="CardDeclined", non_retryable=True)
 BROKEN = ApplicationError("the terminal is broken", non_retryable=True)
 NUMBERS = count(1)
 
@@ -111,6 +112,15 @@ async def test_a_refused_step_is_not_compensated(script: Script) -> None:
     await begin_charge(script)
     script.fail(SOLD_OUT)
     assert (await release_seat(script)).type == "SoldOut"
+
+
+async def test_a_no_that_the_saga_does_not_know_is_named(script: Script) -> None:
+    """Its author forgot it among the refusals: it is no outage, and is compensated like one."""
+    await begin_charge(script)
+    script.fail(DECLINED)
+    error = await take_back(script)
+    assert error.type == "STEP_UNAVAILABLE"
+    assert "no usable answer: CardDeclined, which is not among the saga's refusals" in error.message
 
 
 async def test_a_cancel_during_the_last_step_is_in_time(script: Script) -> None:
