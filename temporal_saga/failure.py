@@ -66,14 +66,24 @@ def refused_step(step: str, refusal: ApplicationError) -> Failure:
 def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     """Tell that a step had no usable answer in time."""
     error = str(root(last))
-    in_short = meaning(error)
-    why = f": {in_short}" if in_short else ""
     return Failure(
         reason="STEP_UNAVAILABLE",
-        message=f"the {call.participant} service gave no usable answer in time{why}",
+        message=f"the {call.participant} service gave no usable answer{_why_none(last, error)}",
         step=call.step_name,
         details={"participant": call.participant, "error": cut(in_words(error))},
     )
+
+
+def _why_none(last: BaseException, error: str) -> str:
+    """Return why there is no usable answer; by its type, where a service has said so."""
+    why = meaning(error)
+    match last.__cause__:
+        case ApplicationError(type=str(kind), non_retryable=True):
+            kind = cut(kind, policy.MOST_REASON)
+            return f": {kind}, which is not among the saga's refusals"
+        case ApplicationError(type=str(kind)):
+            why = why or cut(kind, policy.MOST_REASON)
+    return f" in time: {why}" if why else " in time"
 
 
 def overdue(deadline: datetime, step: str) -> Failure:

@@ -33,7 +33,7 @@ from temporal_saga.fence_table import (
     rows_of_compensation,
 )
 from temporal_saga.handlers import Activity, Handler, Serving
-from temporal_saga.keys import compensated_key, forward_key
+from temporal_saga.keys import check_forward, compensated_key, forward_key
 from temporal_saga.record_keeper import RecordKeeper
 
 __all__ = ["AlreadyCompensated", "Fence", "FenceError", "KeyReused", "Refused", "fence_table"]
@@ -103,15 +103,16 @@ class Fence:
         is recorded and answered, a pydantic model or None.
 
         Args:
-            steps: a handler with the one that takes it back; or alone, for a step behind the pivot.
-                One that takes back is called only if there is something to take back: what has the
-                mark `step_key`.
+            steps: a handler with the one that takes it back, as a pair in parentheses of its own;
+                or alone, for a step behind the pivot, which then takes no compensation. One that
+                takes back is called only if there is something to take back: what has the mark
+                `step_key`.
             refusals: what a handler raises to say no, before it writes. That is recorded, and
                 raised again for a duplicate, with the same arguments and attributes as far as JSON
                 holds them, the rest as text; one of a class below a listed one as the listed one.
 
         Raises:
-            TypeError: a handler does not say by its annotations what it takes and returns.
+            TypeError: a handler is async, or its annotations do not say what it takes and returns.
         """
         serving = Serving(self, self._record, tuple(refusals))
         return [activity for step in steps for activity in serving.activities(step)]
@@ -145,7 +146,9 @@ class Fence:
             AlreadyCompensated: the compensation came first.
             RuntimeError: the effect is defective: it refused after it had written. Both are rolled
                 back.
+            ValueError: the key is a compensation's.
         """
+        check_forward(command.idempotency_key)
         with self._engine.begin() as connection:
             if not insert_new(connection, self._table, row_of(command, answer)):
                 row = self._recall(connection, command)
@@ -211,7 +214,9 @@ class Fence:
         Raises:
             KeyReused: the key names another command.
             Refused: the effect refused.
+            ValueError: the key is a compensation's.
         """
+        check_forward(command.idempotency_key)
         with self._engine.begin() as connection:
             if not insert_new(connection, self._table, row_of(command, expected)):
                 row = self._recall(connection, command)

@@ -5,7 +5,7 @@ deduplicates commands.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -55,7 +55,8 @@ def fingerprint_of(command: Command) -> str:
     """Return a digest that differs when what is asked differs.
 
     By default of all fields that differ from their defaults: so a class that has got another field
-    with a default still takes what was sent before.
+    with a default still takes what was sent before. The elements of a set are taken in an order
+    that is the same in every process.
 
     Raises:
         ValueError: the command has no key.
@@ -65,16 +66,50 @@ def fingerprint_of(command: Command) -> str:
     own: Callable[[], str] | None = getattr(command, "fingerprint", None)
     if own is not None:
         return own()
-    text = json.dumps(_fields(command), sort_keys=True, default=str)
-    return sha256(text.encode()).hexdigest()
+    return sha256(_text(_fields(command)).encode()).hexdigest()
 
 
 def _fields(command: Any) -> dict[str, Any]:
     if hasattr(command, "model_dump"):
-        dump: dict[str, Any] = command.model_dump(mode="json", exclude_defaults=True)
+        fields_as_json = command.model_dump(mode="json", exclude_defaults=True)
+        dump: dict[str, Any] = _in_order(fields_as_json, command)
         return dump
     defaults = {field.name: field.default for field in fields(command)}
     return {name: value for name, value in asdict(command).items() if value != defaults[name]}
+
+
+def _text(fields: Any) -> str:
+    return json.dumps(fields, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return what stands for a value that JSON does not have."""
+    return sorted(value, key=_text) if isinstance(value, set | frozenset) else str(value)
+
+
+def _in_order(dump: Any, value: Any) -> Any:
+    """Return what pydantic makes of a value, with what were sets in an order of their own.
+
+    It lists a set in the order of its hashes, which is another one in each process.
+    """
+    if getattr(type(value), "__pydantic_root_model__", False):
+        value = value.root
+    match dump:
+        case dict() if isinstance(value, dict) and len(dump) == len(value):
+            return dict(zip(dump, map(_in_order, dump.values(), value.values()), strict=True))
+        case dict():
+            return {name: _in_order(part, _part(value, name)) for name, part in dump.items()}
+        case list() if isinstance(value, Collection) and len(dump) == len(value):
+            parts = list(map(_in_order, dump, value))
+            return sorted(parts, key=_text) if isinstance(value, set | frozenset) else parts
+    return dump
+
+
+def _part(value: Any, name: str) -> Any:
+    """Return the field of which pydantic speaks by this name."""
+    fields = getattr(type(value), "model_fields", {})
+    own = (own for own, field in fields.items() if field.serialization_alias == name)
+    return getattr(value, next(own, name), None)
 
 
 def fence_table(metadata: sa.MetaData) -> sa.Table:

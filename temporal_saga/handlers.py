@@ -7,7 +7,7 @@ command, whose name and annotations tell `activity.defn` all that it must know.
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from inspect import signature
+from inspect import iscoroutinefunction, signature
 from typing import Any, Protocol, Self, TypeAlias, get_type_hints
 
 import sqlalchemy as sa
@@ -95,7 +95,7 @@ class Serving:
         """Return what takes the commands of a step, and those that take it back.
 
         Raises:
-            TypeError: a handler does not say by its annotations what it takes and returns.
+            TypeError: a handler is async, or its annotations do not say what it takes and returns.
         """
         if not isinstance(step, tuple):
             return [_with_name_of(step, self._once(step))]
@@ -151,6 +151,8 @@ class Serving:
 def _with_name_of(handler: Handler, take: Activity) -> Activity:
     """Return the function that takes the handler's commands, named and typed as it says."""
     what = getattr(handler, "__qualname__", repr(handler))
+    if iscoroutinefunction(handler):
+        raise TypeError(f"{what} is async, and a handler is not: make it a plain `def`")
     hints = get_type_hints(handler)
     match list(signature(handler).parameters):
         case [_, name] if {name, "return"} <= hints.keys():

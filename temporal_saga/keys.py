@@ -21,6 +21,19 @@ def is_compensation(key: str) -> bool:
     return key.endswith(COMPENSATION)
 
 
+def check_forward(key: str) -> None:
+    """See that a key is that of a command which takes none back.
+
+    Raises:
+        ValueError: it is a compensation's, which only `Fence.compensate` takes.
+    """
+    if is_compensation(key):
+        raise ValueError(
+            f"{key!r} is the key of a compensation: give this handler beside the one it takes "
+            "back: handlers((hold, release))"
+        )
+
+
 def compensated_key(key: str) -> str:
     """Return the key of the forward command that a compensation takes back.
 

@@ -49,8 +49,9 @@ class OnRecord:
        is compared where the opening carries it, and by `at` not.
     3. Before anything is taken back it is known how an earlier run ended: that is asked until it is
        answered, or until a person settles it. Where such a run may have gone further than this
-       one, every step that was declared at the opening is compensated. Its pivot counts once the
-       record is closed: until then a signal to cancel that was too late counts after a reset.
+       one, every step that was declared at the opening is compensated, so no other one that is
+       taken back is sent. Its pivot counts once the record is closed: until then a signal to cancel
+       that was too late counts after a reset.
     4. Behind `async with`, everything is done, and no message handler is at work.
     5. The end of the block is the pivot, where the saga has not passed it before.
 
@@ -101,7 +102,7 @@ class OnRecord:
         block uses must have a value before the block.
 
         Args:
-            steps: those that follow, in their order.
+            steps: those that follow, in their order, all that are taken back among them.
         """
         call = Call.to(self._participant, OpenRecord(), RecordOpened)
         await self.open(Opening(call, lambda event: event.earlier_run), then=steps)
@@ -111,8 +112,9 @@ class OnRecord:
 
         Args:
             opening: how.
-            then: the steps that follow, in their order: those that this run never reaches are
-                compensated as well where an earlier run may have taken them.
+            then: the steps that follow, in their order, all that are taken back among them: those
+                that this run never reaches are compensated as well where an earlier run may have
+                taken them.
 
         Returns:
             The participant's event. Where an earlier run had completed, it does not return: the
@@ -121,7 +123,7 @@ class OnRecord:
 
         Raises:
             SagaStopped: the participant refused, or gave no usable answer in time; or two of these
-                steps have one name.
+                steps have one name. A step with a compensation that is none of them raises it, too.
         """
         self._opening = opening
         self._steps = then
@@ -138,6 +140,7 @@ class OnRecord:
 
     async def __aenter__(self) -> Self:
         """Register what closes the record if the saga is rolled back."""
+        self._saga.plan.has_record = True
         if self._closing is not None:
             cancel = replace(self._closing.cancel, closes_record=True)
             self._saga.compensate_always(self._closing.step, cancel, last=True)
@@ -173,8 +176,7 @@ class OnRecord:
         """Add what is known of the saga's steps to its plan."""
         closing = self._closing
         self._saga.plan.add(opening, closing.cancel if closing else None)
-        for step in then:
-            self._saga.plan.add(step.call, step.compensation)
+        self._saga.plan.declare(then)
         if closing is not None:
             self._saga.plan.close(closing.confirm)
 
@@ -238,6 +240,8 @@ class OnRecord:
 
     async def _confirm(self) -> None:
         assert self._closing is not None, "what has no record does not complete"
+        if self._opening is None:
+            raise RuntimeError("the record was never opened: first await record.begin(…)")
         self._story.completed()
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
 

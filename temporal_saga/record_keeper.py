@@ -62,7 +62,8 @@ class RecordKeeper:
         """Record that the saga completed.
 
         Raises:
-            AlreadyCompensated: the record is not open: the saga was rolled back, or never begun.
+            AlreadyCompensated: the saga was rolled back.
+            RuntimeError: the record was never opened.
         """
         saga_id = command.idempotency_key.removesuffix(f"/{ConfirmRecord.__name__}")
         key = f"{saga_id}/{OpenRecord.__name__}"
@@ -70,7 +71,10 @@ class RecordKeeper:
         answer = RecordOpened(COMPLETED).model_dump_json()
         update = sa.update(self._table).where(is_open).values(answer=answer)
         if connection.execute(update).rowcount == 0:
-            raise AlreadyCompensated(key)
+            row = sa.select(self._table.c.key).where(self._table.c.key == key)
+            if connection.scalar(row) is not None:
+                raise AlreadyCompensated(key)
+            raise RuntimeError(f"{key}: the record was never opened: first await record.begin(…)")
         return Recorded()
 
     def _check_not_completed(self, connection: sa.Connection, command: RecordCommand) -> Recorded:

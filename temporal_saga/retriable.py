@@ -20,7 +20,7 @@ from temporalio.workflow import ActivityHandle
 from temporal_saga.call import Call, UndecodableResult, shielded
 from temporal_saga.call_state import CallState, Progress, Settlement
 from temporal_saga.failure import root
-from temporal_saga.policy import Policy
+from temporal_saga.policy import KEY_REUSED, Policy
 from temporal_saga.trouble import cut, in_words
 
 ANY: TypeAdapter[Any] = TypeAdapter(Any)
@@ -30,8 +30,9 @@ class RetriableCall:
     """One command that is tried until it is answered, or until a person settles it.
 
     The server tries it again, in rounds. The first round is bounded by number and time, so that its
-    end tells that the call is stuck; those after it are not. After a round that the server gave up,
-    e.g. on a refusal, comes another, after a pause.
+    end tells that the call is stuck; those after it are not. `KeyReused` ends it at once, as to try
+    again soon cannot help. After a round that the server gave up, e.g. on a refusal, comes another,
+    after a pause.
 
     A person's request begins another round at once, unless such a request began one just before:
     that one has the time of one try first, and further requests meanwhile are one request. So
@@ -190,13 +191,13 @@ class RetriableCall:
                 self._spacing.cancel()
             self._spacing = asyncio.create_task(self._space(policy.start_to_close))
         self._update(retry_requested=False)
-        answers = sorted(self._refusals) or None
+        answers = sorted(self._refusals)
         if self.state.rounds:
-            return replace(policy.endless_round, non_retryable_error_types=answers), None
+            return replace(policy.endless_round, non_retryable_error_types=answers or None), None
         began = self.state.began or workflow.now()
         self._update(began=began)
         remaining = policy.stuck_after - (workflow.now() - began)
-        retry = replace(policy.first_round, non_retryable_error_types=answers)
+        retry = replace(policy.first_round, non_retryable_error_types=[*answers, KEY_REUSED])
         return retry, remaining if remaining > timedelta() else policy.start_to_close
 
     async def _space(self, pause: timedelta) -> None:

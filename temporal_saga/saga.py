@@ -107,10 +107,9 @@ class Saga(Ending):
         """Give each step at most the time that is left until `deadline` (UTC).
 
         One without an answer by then stops the saga. Between steps the clock is not looked at: a
-        step that has ended well ended in time, so if it is late by then, nobody was there to go on,
-        which is nobody's fault but ours. The next step then has the time of one try, and so has,
-        once more, a step whose time ran out while nobody was there. The first deadline stays, also
-        in the runs that follow this one.
+        step that has ended well ended in time, so if it is late by then, nobody was there to go on.
+        The next step then has the time of one try, and so has, once more, a step whose time ran out
+        while nobody was there. The first deadline stays, also in the runs that follow this one.
         """
         self._forward.deadline = self._forward.deadline or deadline
 
@@ -121,12 +120,12 @@ class Saga(Ending):
             The participant's event.
 
         Raises:
-            SagaStopped: the saga was stopped before the step; or the step has the name of another
-                one, and was not sent; or the participant refused, and nothing is to be taken back;
-                or no answer that can be read came within the limit: unknown, so it is taken back.
-            RuntimeError: the saga is past its pivot, and nothing was sent: `finish` goes on there.
+            SagaStopped: the saga was stopped before the step; or the step is misnamed, and was not
+                sent; or the participant refused, and nothing is to be taken back; or no answer that
+                can be read came within the limit: unknown, so it is taken back.
+            RuntimeError: its record is not open yet, or the pivot passed (see `finish`): not sent.
         """
-        self._come_to(call)
+        self._come_to(Branch(call, compensation))
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)
 
     async def again(self, call: Call[C, T]) -> T:
@@ -151,7 +150,7 @@ class Saga(Ending):
         Raises:
             SagaStopped: as in `step`; when several branches fail, for the first of them.
         """
-        self._come_to(*(branch.call for branch in branches))
+        self._come_to(*branches)
         outcomes = all_ended(self._take(*branch) for branch in branches)
         return await self._continuation.wait(outcomes, in_a_step=True)
 
@@ -235,14 +234,13 @@ class Saga(Ending):
         self._stop_if_asked()
         return until()
 
-    def _come_to(self, *steps: Call[Any, Any]) -> None:
-        """Look, between steps, at their names, and whether to stop or to go on in another run.
-
-        That not where a run before this one had come further already.
-        """
-        self._take_names(*steps)
-        if any(self._journal.has(step.step_name) for step in steps):
+    def _come_to(self, *steps: Branch) -> None:
+        """Look at the next steps' names, and whether to take them where no run before has."""
+        self._take_names(*(step.call for step in steps))
+        if any(self._journal.has(step.call.step_name) for step in steps):
             return
+        with self._stopped_if_misnamed():
+            self.plan.check(*steps)
         self._continuation.look()
         self._stop_if_asked()
 

@@ -33,9 +33,10 @@ class Named(Protocol):
 
 
 class MisnamedStep(Exception):
-    """Two steps of one saga have the same name, or a step has one that is no name: a defect.
+    """Two steps of one saga have the same name, or a step has one that is none: a defect.
 
-    Nothing of that step was sent, nor will be.
+    Or one that is taken back was not named as the saga's record was opened. Nothing of that step
+    was sent, nor will be.
     """
 
 
@@ -65,7 +66,7 @@ class StepNames:
             if step.step_name in self._names:
                 raise MisnamedStep(
                     f"two steps of this saga are named {step.step_name}, and would be one effect: "
-                    "give each a name of its own, by Call(…, step=…)"
+                    "give each a name of its own, by Branch.to(…, step=…) or Call.to(…, step=…)"
                 )
             self._names.add(step.step_name)
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 import sqlalchemy as sa
+from temporalio.exceptions import ApplicationError
 
 from contracts.base import Refusal
 from contracts.order import OrderRejectedEvent, RegisterOrderCommand
@@ -141,6 +142,13 @@ def test_every_refusal_has_its_row() -> None:
     assert reasons - {"ALREADY_COMPENSATED", *OF_THE_PROVIDER} == REFUSED.keys()
 
 
+def caused_by(cause: BaseException) -> BaseException:
+    """Return an error of which this is the cause, as of an activity."""
+    error = RuntimeError("Activity task failed")
+    error.__cause__ = cause
+    return error
+
+
 STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
     (
         unavailable(calls.process_payment("7", ORDER), ConnectionError("no route")),
@@ -162,6 +170,24 @@ STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
                 "(activity StartToClose timeout)"
             ),
         },
+    ),
+    (
+        unavailable(
+            calls.process_payment("7", ORDER), caused_by(ApplicationError("7", type="Odd"))
+        ),
+        "the payment service gave no usable answer in time: Odd",
+        {"participant": "payment", "error": "Odd: 7"},
+    ),
+    (
+        unavailable(
+            calls.process_payment("7", ORDER),
+            caused_by(ApplicationError("no money", type="CardDeclined", non_retryable=True)),
+        ),
+        (
+            "the payment service gave no usable answer: CardDeclined, which is not among the "
+            "saga's refusals"
+        ),
+        {"participant": "payment", "error": "CardDeclined: no money"},
     ),
     (
         overdue(NOW, "DecreaseStock"),

@@ -224,6 +224,16 @@ def test_3_only_the_key_of_a_compensation_can_compensate(shelf: Shelf) -> None:
     assert shelf.outcomes == {}
 
 
+def test_3_the_key_of_a_compensation_does_nothing_but_compensate(shelf: Shelf) -> None:
+    """As a forward command it would leave no tombstone, and its forward command could still come.
+
+    It leaves no trace.
+    """
+    with pytest.raises(ValueError, match="is the key of a compensation"):
+        shelf.put(Ask().taken_back())
+    assert (shelf.changes, shelf.outcomes) == ([], {})
+
+
 # Promise 4: the forward command after its compensation.
 
 

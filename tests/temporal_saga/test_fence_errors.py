@@ -5,6 +5,12 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
 from examples.trip_record import OpenTripCommand
+from examples.trip_steps import (
+    BookCarCommand,
+    CancelCarCommand,
+    CancelFlightCommand,
+    CancelHotelCommand,
+)
 from temporal_saga.fence import AlreadyCompensated, KeyReused
 from temporal_saga.policy import ALREADY_COMPENSATED, KEY_REUSED
 from temporal_saga.testing import Script
@@ -13,6 +19,7 @@ from tests.temporal_saga.trips import (
     BOOKINGS,
     BOOKINGS_BACK,
     ORDER,
+    SOLD_OUT,
     all_succeed,
     begin_paying,
     by_signal,
@@ -24,6 +31,8 @@ from tests.temporal_saga.trips import (
 
 LATE = ApplicationError("this command came late", type=AlreadyCompensated.__name__)
 """As Temporal makes it of an exception that an activity raises: it could be tried again."""
+
+REUSED = ApplicationError("this key was used before", type=KeyReused.__name__)
 
 
 def test_the_saga_knows_the_fences_errors_by_their_types() -> None:
@@ -59,6 +68,19 @@ async def test_an_earlier_run_that_was_taken_back_is_asked_for_once(script: Scri
     script.fail(LATE)
     await take_back(script, *BOOKINGS_BACK)
     assert await failed_for(script) == ("CANCELLED", None)
+
+
+async def test_a_compensation_of_a_used_key_is_stuck_at_once(script: Script) -> None:
+    """Ten tries would find the same: a person is called, and the other compensations go on."""
+    await begin_paying(script)
+    script.fail(SOLD_OUT)
+    await script.expect_compensation(CancelCarCommand, of=BookCarCommand)
+    script.fail(REUSED)
+    await take_back(script, CancelHotelCommand, CancelFlightCommand)
+    assert await script.handle.query("stuck") == ["BookCar"]
+    await script.handle.signal("retry", "BookCar")
+    await take_back(script, CancelCarCommand)
+    assert await failed_for(script) == ("SoldOut", "TakePayment")
 
 
 @pytest.mark.parametrize("word", ["PERHAPS", "open"])

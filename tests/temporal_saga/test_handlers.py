@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -168,6 +169,17 @@ def test_a_handler_alone_is_never_taken_back(office: Office) -> None:
     assert office.reminders == ["tonight"]
 
 
+def test_a_pair_without_its_parentheses_takes_nothing_back(office: Office) -> None:
+    """Two handlers, each alone, would take back what never happened, and let it happen later."""
+    hold, release = Fence(office.engine, FENCE).handlers(office._hold, office._release)
+    with pytest.raises(ValueError, match=r"beside the one it takes back: handlers\(\(hold, rel"):
+        release(ReleaseSeat())
+    hold(HoldSeatCommand())
+    assert office.guests == ["ann"]
+    assert office.release(ReleaseSeat()) is None, "given beside it, it takes back what was done"
+    assert office.guests == []
+
+
 def test_the_same_key_with_other_fields_is_another_command(office: Office) -> None:
     """A field that has its default counts as not there, in both kinds of classes."""
     office.hold(HoldSeatCommand())
@@ -231,6 +243,21 @@ def test_a_handler_says_what_it_takes_and_returns(
     """When the worker starts, not when the first command comes."""
     with pytest.raises(TypeError, match=handler.__name__):
         Fence(office.engine, FENCE).handlers(handler)
+
+
+async def _holds_later(db: sa.Connection, command: HoldSeatCommand) -> Held:
+    raise NotImplementedError
+
+
+async def _releases_later(db: sa.Connection, command: ReleaseSeat) -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("handler", [_holds_later, _releases_later, partial(_releases_later)])
+def test_a_handler_that_is_async_is_refused(office: Office, handler: Callable[..., Any]) -> None:
+    """Its effect would not be part of the fence's transaction; each command would fail."""
+    with pytest.raises(TypeError, match="is async, and a handler is not: make it a plain `def`"):
+        Fence(office.engine, FENCE).handlers((office._hold, handler))
 
 
 class Released(BaseModel):

@@ -1,6 +1,7 @@
 """`OnRecord.at`, `Call.to` and `Branch.to`: a saga that has no record of its own."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -11,9 +12,14 @@ from temporalio.exceptions import ApplicationError
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.kept_booking import (
+    BookingNeverBegun,
+    BookingWithoutWayBack,
+    BookingWithUnnamedBranch,
+    BookingWithUnnamedStep,
     ChargeCard,
     HoldSeat,
     KeptBooking,
+    NothingBegun,
     RefundCard,
     ReleaseSeat,
     SeatHeld,
@@ -25,6 +31,7 @@ COMMANDS: dict[str, list[type]] = {
     "bank": [ChargeCard, RefundCard],
 }
 SOLD_OUT = ApplicationError("no seat is left", type="SoldOut", non_retryable=True)
+DECLINED = ApplicationError("the card's limit is 5", type="CardDeclined", non_retryable=True)
 BROKEN = ApplicationError("the terminal is broken", non_retryable=True)
 NUMBERS = count(1)
 
@@ -107,6 +114,15 @@ async def test_a_refused_step_is_not_compensated(script: Script) -> None:
     assert (await release_seat(script)).type == "SoldOut"
 
 
+async def test_a_no_that_the_saga_does_not_know_is_named(script: Script) -> None:
+    """Its author forgot it among the refusals: it is no outage, and is compensated like one."""
+    await begin_charge(script)
+    script.fail(DECLINED)
+    error = await take_back(script)
+    assert error.type == "STEP_UNAVAILABLE"
+    assert "no usable answer: CardDeclined, which is not among the saga's refusals" in error.message
+
+
 async def test_a_cancel_during_the_last_step_is_in_time(script: Script) -> None:
     """The end of the block is the pivot, and not before it."""
     await begin_charge(script)
@@ -164,3 +180,58 @@ async def test_a_saga_that_was_rolled_back_stays_so(
         await second.start("eve")
         assert (await second.failed()).type == "AlreadyCompensated"
         assert await activities(second) == ["OpenRecord", "CancelRecord"]
+
+
+@pytest.mark.parametrize("release", [BookingWithUnnamedStep, BookingWithoutWayBack])
+async def test_a_step_that_the_record_was_not_told_of_is_not_sent(
+    temporal: Client, services: Participants, release: type
+) -> None:
+    """After a restart nobody would take it back; what was done before is."""
+    saga_id = f"kept-{release.__name__}"
+    async with Script(temporal, services, release, saga_id=saga_id) as script:
+        await script.start("eve")
+        await hold_seat(script)
+        error = await release_seat(script)
+        assert error.type == "MISNAMED_STEP"
+        assert "ChargeCard was not named as the record was opened" in error.message
+        assert "name it in begin(…), or in open(then=…), with its comp" in error.message
+
+
+async def test_a_branch_that_the_record_was_not_told_of_keeps_all_from_being_sent(
+    temporal: Client, services: Participants
+) -> None:
+    """Nothing is to be taken back then."""
+    async with Script(
+        temporal, services, BookingWithUnnamedBranch, saga_id="kept-branch"
+    ) as script:
+        await script.start("eve")
+        assert (await script.failed()).type == "MISNAMED_STEP"
+        assert await activities(script) == ["OpenRecord", "CancelRecord"]
+
+
+@pytest.mark.parametrize(
+    ("release", "problem"),
+    [
+        (BookingNeverBegun, "HoldSeat comes before the record is open: first await record.begin("),
+        (NothingBegun, "the record was never opened: first await record.begin("),
+    ],
+)
+async def test_a_record_that_was_never_opened_is_a_defect(
+    temporal: Client, services: Participants, release: type, problem: str
+) -> None:
+    """Nothing is sent, and a corrected worker goes on."""
+    saga_id = f"kept-{release.__name__}"
+    async with Script(temporal, services, release, saga_id=saga_id) as script:
+        await script.start("eve", task_timeout=timedelta(seconds=1))
+        failed_task = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+        async for event in script.handle.fetch_history_events(wait_new_event=True):
+            if event.event_type == failed_task:
+                break
+        assert problem in event.workflow_task_failed_event_attributes.failure.message
+        assert await activities(script) == []
+        async with script.orchestrator_away(back_as=KeptBooking):
+            pass
+        await hold_seat(script)
+        await script.expect(ChargeCard)
+        script.answer(None)
+        assert await script.handle.result() == "seat 12"

@@ -61,8 +61,8 @@ def test_a_saga_that_completed_is_not_recorded_as_rolled_back(keeper: Keeper) ->
 
 
 def test_what_was_never_opened_is_not_confirmed(keeper: Keeper) -> None:
-    """Nor does it stand in the way of a saga that begins."""
-    with pytest.raises(AlreadyCompensated):
+    """It is told apart from a rollback. Nor does it stand in the way of a saga that begins."""
+    with pytest.raises(RuntimeError, match="booking-1/OpenRecord: the record was never opened"):
         keeper["ConfirmRecord"](CONFIRM)
     assert earlier_run(keeper) == "NONE"
 

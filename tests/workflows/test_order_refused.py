@@ -152,7 +152,9 @@ async def test_an_error_larger_than_temporal_takes_still_rolls_back(script: Scri
     script.fail(ApplicationError("e" * 1_100_000, type="Broken", non_retryable=True))
     await take_back(script, RefundPaymentCommand, CancelOrderCommand)
     failure = (await script.failed()).details[0]
-    assert failure["message"] == "the payment service gave no usable answer in time"
+    assert failure["message"] == (
+        "the payment service gave no usable answer: Broken, which is not among the saga's refusals"
+    )
     assert (failure["details"]["participant"], len(failure["details"]["error"])) == (
         "payment",
         2_002,

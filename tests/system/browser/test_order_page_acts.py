@@ -221,8 +221,8 @@ async def test_batch_operations_have_pages(page: Page, stack: Stack) -> None:
     """The older ones are a link away, and the newest again."""
     stack.seed({"regular": 10**9}, {})
     stack.place(order("regular"))
-    sold = "/orders?customer_id=regular&status=CONFIRMED"
-    until(lambda: stack.http.get(sold).json()["orders"], "it is listed as sold")
+    sales = "/orders?customer_id=regular&status=CONFIRMED"
+    until(lambda: stack.http.get(sales).json()["orders"], "it is listed as sold")
     batch_ids = [f"page-{number}" for number in range(3)]
     for batch_id in batch_ids:
         answer = stack.http.post(
