@@ -1,6 +1,7 @@
 """The log of operations: reading it, and noting who may not do what they ask for."""
 
 import re
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,6 +10,7 @@ from application.caller import Caller
 from application.operations_log import OperationsLog, OperationsQuery
 from contracts.base import IDENTIFIER
 from contracts.operations import OperationList
+from contracts.text import beginning_of, printable
 from routes.dependencies import AppOrders, refuse_doubles
 from routes.problems import INVALID, Problem
 
@@ -33,6 +35,9 @@ ACTS = {
 
 READ = "read"
 """What is noted of other routes that are read."""
+
+MOST_OF_A_PATH = 200
+"""Characters of an address in an entry."""
 
 router = APIRouter(tags=["operations"], dependencies=[Depends(refuse_doubles)])
 
@@ -69,12 +74,18 @@ async def note_refusal(request: Request, problem: Problem) -> None:
         return
     is_read = request.method in ("GET", "HEAD")
     act = ACTS.get(route.name) or (READ if is_read else f"{request.method} {route.path}")
-    order_id = request.path_params.get("order_id", "")
-    is_order = re.fullmatch(IDENTIFIER, order_id) is not None
+    order_id = _identifier(request, "order_id")
+    batch_id = _identifier(request, "batch_id")
+    caller = replace(caller, origin=replace(caller.origin, batch_id=batch_id))
+    about = batch_id and f"batch operation {batch_id}"
+    if act == READ and order_id is None:
+        about = beginning_of(printable(request.url.path), MOST_OF_A_PATH)
     await operations_log.refuse(
-        caller,
-        act,
-        problem.document.detail,
-        order_id=order_id if is_order else None,
-        about=None if act != READ or is_order else route.path,
+        caller, act, problem.document.detail, order_id=order_id, about=about
     )
+
+
+def _identifier(request: Request, name: str) -> str | None:
+    """Return what an address names so; None when that is no identifier: nobody checked it yet."""
+    value = request.path_params.get(name, "")
+    return value if re.fullmatch(IDENTIFIER, value) else None
