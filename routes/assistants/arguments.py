@@ -96,6 +96,12 @@ class ActArguments(ProposalArguments):
         return self.model_dump(include={"by", "reason", "evidence"}, exclude_none=True)
 
 
+class UnnamedActArguments(ActArguments):
+    """Likewise, of an assistant whom no token names."""
+
+    by: Name = Field(description="who decided")
+
+
 class PlaceArguments(PlaceOrder):
     """An order, the key that makes placing it once only, and how long to wait for its end."""
 
