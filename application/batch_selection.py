@@ -14,13 +14,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from application.listed_order import Standing
-from application.order_query import OrderSelection
+from application.order_query import STEP_NAMES, OrderSelection, no_step
 from contracts.acts import OF_A_STEP, Act
 from contracts.base import Identifier
 from contracts.batches import BatchAct
 from contracts.record import OrderEntry
 from contracts.states import FailureReason, OrderStatus, SagaState
-from contracts.steps import PARTICIPANT_OF_STEP
 from participants.order.filters import reason_of
 
 MOST_ORDERS = 10_000
@@ -46,14 +45,10 @@ STANDING = ("state", "status", "needs_attention", "cause")
 WITHDRAWN = (FailureReason.CANCELLED, FailureReason.REJECTED)
 """Why orders failed that somebody wanted to fail: they are placed again where that is said."""
 
-STEP_NAMES = tuple(PARTICIPANT_OF_STEP)
-
 
 def _check_step(step: str) -> str:
     if step not in STEP_NAMES:
-        raise PydanticCustomError(
-            "step", "Should be a step: {names}", {"names": ", ".join(STEP_NAMES)}
-        )
+        raise no_step()
     return step
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from application.caller import Caller
 from application.operations_log import OperationsLog, OperationsQuery
@@ -34,10 +36,29 @@ ACTS = {
 """By the name of a route: what is noted of it."""
 
 READ = "read"
-"""What is noted of other routes that are read."""
+"""What is noted of the other routes: they change nothing."""
+
+ACT_NAMES = sorted({*ACTS.values(), READ})
 
 MOST_OF_A_PATH = 200
 """Characters of an address in an entry."""
+
+
+def _check_act(act: str) -> str:
+    if act not in ACT_NAMES:
+        names = ", ".join(ACT_NAMES)
+        raise PydanticCustomError("act", "Should be an act: {names}", {"names": names})
+    return act
+
+
+class LogQuery(OperationsQuery):
+    """The query of the log; an act that is none would find nothing, silently."""
+
+    act: (
+        Annotated[str, AfterValidator(_check_act), Field(json_schema_extra={"enum": ACT_NAMES})]
+        | None
+    ) = None
+
 
 router = APIRouter(tags=["operations"], dependencies=[Depends(refuse_doubles)])
 
@@ -50,7 +71,7 @@ async def log_of(request: Request, _orders: AppOrders) -> OperationsLog:
 
 @router.get("/operations", responses=INVALID)
 async def list_operations(
-    query: Annotated[OperationsQuery, Query()],
+    query: Annotated[LogQuery, Query()],
     operations_log: Annotated[OperationsLog, Depends(log_of)],
 ) -> OperationList:
     """Return who did, tried and was refused what, the newest first; follow `next` for more.
@@ -72,8 +93,7 @@ async def note_refusal(request: Request, problem: Problem) -> None:
     route = request.scope.get("route")
     if operations_log is None or route is None:
         return
-    is_read = request.method in ("GET", "HEAD")
-    act = ACTS.get(route.name) or (READ if is_read else f"{request.method} {route.path}")
+    act = ACTS.get(route.name, READ)
     order_id = _identifier(request, "order_id")
     batch_id = _identifier(request, "batch_id")
     caller = replace(caller, origin=replace(caller.origin, batch_id=batch_id))

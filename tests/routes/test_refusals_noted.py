@@ -4,14 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 import sqlalchemy as sa
+from fastapi.routing import iter_route_contexts
+from pydantic import ValidationError
 
 from api import create_app
 from application.operations_log import OperationsLog
 from config import Settings
+from contracts.acts import Act
 from contracts.operations import Door, OperationFilter, Outcome
 from participants.order.operations import Operations
 from participants.order.service import OrderService
+from routes.operations import ACTS, LogQuery
 from tests.tokens import AUTHENTICATION, bearer
 
 SAID = {"by": "ann", "reason": "found it cheaper"}
@@ -83,3 +88,25 @@ async def test_a_refusal_names_what_was_asked_for(
         ("read", "/batch-operations/no batch", None),
         ("stop-batch", "batch operation evening", "evening"),
     ]
+
+
+def test_the_log_is_searched_for_acts_that_are_noted_in_it() -> None:
+    """Another one would find nothing, silently; what it may be is told."""
+    for act in (*Act, "place", "read", "stop-batch"):
+        assert LogQuery(act=act).act == act
+    with pytest.raises(ValidationError, match=r"Should be an act: approve, cancel, .*stop-batch"):
+        LogQuery(act="nonsense")
+
+
+def test_every_route_that_changes_something_has_its_act() -> None:
+    """What has none is noted as a read: a preview, the door for assistants.
+
+    A webhook has no caller.
+    """
+    changes = {
+        str(route.name)
+        for route in iter_route_contexts(create_app(Settings()).routes)
+        if set(getattr(route, "methods", None) or ()) & {"POST", "PUT"}
+    }
+    assert changes - ACTS.keys() == {"preview_batch", "exchange", "hear_of_card"}
+    assert ACTS.keys() <= changes
