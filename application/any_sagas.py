@@ -10,9 +10,11 @@ from application.any_saga import view_of
 from application.errors import NotFound
 from application.runs import Runs
 from application.timeline import MOST_OF_A_NAME
+from contracts.batch_stubs import BATCH_WORKFLOW_TYPE, batch_workflow_id
 from contracts.saga_views import SagaView
 from temporal_saga.command_history import anything
 from temporal_saga.plan import PlannedStep
+from temporal_saga.registry import WORKFLOW_TYPE as DATABASE_WORKFLOW_TYPE
 
 PLAN_LIMIT = timedelta(seconds=1)
 """A worker is given no longer to tell a saga's plan: all else is known without it."""
@@ -34,7 +36,8 @@ class AnySagas:
         """Return a saga as it stands.
 
         Raises:
-            NotFound: Temporal knows no such workflow.
+            NotFound: Temporal knows no such workflow, or it is no saga; then the error says what it
+                is.
             NotNow: Temporal is away.
         """
         if len(workflow_id.encode(errors="replace")) > MOST_BYTES_OF_AN_ID:
@@ -42,6 +45,8 @@ class AnySagas:
         run = await self._runs.read(workflow_id)
         if run is None:
             raise NotFound.of(f"saga {workflow_id}")
+        if what := _other_than_a_saga(workflow_id, run.workflow_type):
+            raise NotFound.of(f"saga {workflow_id}: that is {what}")
         return view_of(workflow_id, run, await self._plan(workflow_id))
 
     async def _plan(self, workflow_id: str) -> tuple[PlannedStep, ...]:
@@ -59,3 +64,13 @@ class AnySagas:
             TypeError,
         ):
             return ()
+
+
+def _other_than_a_saga(workflow_id: str, workflow_type: str) -> str | None:
+    """Return what a workflow of ours is that is no saga; None of all others."""
+    if workflow_type == DATABASE_WORKFLOW_TYPE:
+        return "the registration of a participant's database, which takes no act"
+    if workflow_type == BATCH_WORKFLOW_TYPE:
+        batch_id = workflow_id.removeprefix(batch_workflow_id(""))
+        return f"a batch operation, which is read at /batch-operations/{batch_id}"
+    return None

@@ -9,9 +9,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from application.acts import ActSender
+from application.batch_workflows import ENDED, status_of
 from application.closing import Closing
 from application.errors import NotFound, NotNow, NotPossible
-from application.runs import Runs
+from application.runs import ADDITION_LIMIT, Runs
 from application.threads import on_thread
 from contracts.acts import MESSAGES, Act
 from contracts.batches import OPEN, BatchOutcome, BatchRecord, BatchRound, BatchState
@@ -29,6 +30,10 @@ ROUND_SECONDS = 10
 TURNS = 4
 """Orders are taken, acted on, and written down together, so many for each that may be acted on at
 one time."""
+
+HEAR_SECONDS = 1
+"""Temporal is asked so often whether somebody ended the workflow there. The activity itself hears
+of it too late: its heartbeats are sent seconds apart."""
 
 MOST_TRIES = 10
 """Where nobody answers so often, an order is given up."""
@@ -65,12 +70,12 @@ class BatchRunner:
         give_back = monotonic() + ROUND_SECONDS
         count = 0
         while monotonic() < give_back:
-            state = await on_thread(self._batches.state, batch_id)
+            state = await acts.state()
             # Stopped, it asks once more what came of acts that were sent, and sends no new ones.
             is_last = state is not BatchState.RUNNING
             least_tries = 1 if is_last else 0
             orders = await on_thread(self._batches.take, batch_id, self._at_a_time, least_tries)
-            results, left = await self._act_on(batch_id, orders, acts, is_last=is_last)
+            results, left = await self._act_on(orders, acts, is_last=is_last)
             await on_thread(self._batches.record, batch_id, results)
             await on_thread(self._batches.give_back, batch_id, left)
             count += len(results)
@@ -82,7 +87,7 @@ class BatchRunner:
         return BatchRound(is_over=False, results=count)
 
     async def _act_on(
-        self, batch_id: str, orders: list[BatchOrder], acts: "_Acts", *, is_last: bool
+        self, orders: list[BatchOrder], acts: "_Acts", *, is_last: bool
     ) -> tuple[list[OrderResult], list[BatchOrder]]:
         """Act on orders; return the results of those that have one, and those not begun.
 
@@ -92,19 +97,13 @@ class BatchRunner:
 
         async def act_on(order: BatchOrder) -> OrderResult | None:
             async with self._places:
-                if is_last or await self._still_runs(batch_id):
+                if is_last or await acts.still_run():
                     return await acts.act_on(order)
             left.append(order)
             return None
 
         results = await asyncio.gather(*map(act_on, orders))
         return [result for result in results if result is not None], left
-
-    async def _still_runs(self, batch_id: str) -> bool:
-        """Tell whether a batch operation is known to run; whoever asks next hears what is wrong."""
-        with suppress(Exception):
-            return await on_thread(self._batches.state, batch_id) is BatchState.RUNNING
-        return False
 
 
 class _Acts:
@@ -116,6 +115,28 @@ class _Acts:
         self._runs = Runs(client)
         self._closing = Closing(order_service, self._runs, asyncio.Event())
         self._sender = ActSender(order_service, self._runs)
+        self._batches = order_service.batches
+        self._hears_at = 0.0
+
+    async def state(self) -> BatchState | None:
+        """Return how the batch operation stands, also where its workflow was ended in Temporal.
+
+        Raises:
+            Exception: the order service's database gives no answer.
+        """
+        batch_id = self._batch.batch_id
+        if monotonic() >= self._hears_at:
+            self._hears_at = monotonic() + HEAR_SECONDS
+            with suppress(NotNow, RPCError):
+                if await status_of(self._runs.client, batch_id, ADDITION_LIMIT) in ENDED:
+                    await on_thread(self._batches.stop_with_workflow, batch_id)
+        return await on_thread(self._batches.state, batch_id)
+
+    async def still_run(self) -> bool:
+        """Tell whether the batch operation is known to run; who asks next hears what is wrong."""
+        with suppress(Exception):
+            return await self.state() is BatchState.RUNNING
+        return False
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
         """Act on an order once, and return what came of it; None when it is to be tried again."""

@@ -13,9 +13,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from application.listed_order import Standing
-from application.order_query import OrderSelection
+from application.order_query import KnownStep, OrderSelection
 from contracts.acts import OF_A_STEP, Act
-from contracts.base import Identifier, StepName
+from contracts.base import Identifier
 from contracts.batches import BatchAct
 from contracts.record import OrderEntry
 from contracts.states import FailureReason, OrderStatus, SagaState
@@ -68,7 +68,7 @@ class BatchSelection(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     act: Act
-    step: StepName | None = Field(
+    step: KnownStep | None = Field(
         default=None, description="the stuck step, for retry and settle: orders stuck there alone"
     )
     filter: BatchFilter = Field(description="as in `GET /orders`, one filter at least")

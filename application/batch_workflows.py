@@ -1,5 +1,7 @@
 """The workflows that see batch operations through."""
 
+from datetime import timedelta
+
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
@@ -8,6 +10,9 @@ from application.runs import PATIENCE, temporal
 from contracts.batch_stubs import BATCH_WORKFLOW_TYPE, batch_workflow_id
 from contracts.batches import BatchRecord
 from contracts.stubs import ORCHESTRATOR_QUEUE
+
+ENDED = frozenset({WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED})
+"""How a workflow stands that somebody ended in Temporal."""
 
 
 async def start_workflow(client: Client, batch: BatchRecord) -> None:
@@ -29,14 +34,16 @@ async def start_workflow(client: Client, batch: BatchRecord) -> None:
         )
 
 
-async def status_of(client: Client, batch_id: str) -> WorkflowExecutionStatus | None:
+async def status_of(
+    client: Client, batch_id: str, limit: timedelta = PATIENCE
+) -> WorkflowExecutionStatus | None:
     """Return how the workflow of a batch operation stands; None when there is none.
 
     Raises:
-        NotNow: Temporal is away.
+        NotNow: Temporal is away, or does not answer within `limit`.
     """
     handle = client.get_workflow_handle(batch_workflow_id(batch_id))
     with if_known():
-        async with temporal(PATIENCE):
-            return (await handle.describe(rpc_timeout=PATIENCE)).status
+        async with temporal(limit):
+            return (await handle.describe(rpc_timeout=limit)).status
     return None

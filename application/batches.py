@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from application.batch_queries import BatchesQuery, ResultsQuery
 from application.batch_selection import MOST_ORDERS, BatchRequest, BatchSelection, has_grown
-from application.batch_workflows import start_workflow, status_of
+from application.batch_workflows import ENDED, start_workflow, status_of
 from application.caller import Caller
 from application.errors import (
     BatchIdTaken,
@@ -229,9 +229,8 @@ class BatchOperations:
         """
         for batch in await on_thread(self._batches.still_open):
             status = await status_of(self._client, batch.batch_id)
-            if status in (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED):
-                why = "its workflow was ended in Temporal"
-                await on_thread(self._batches.ask_to_stop, batch.batch_id, "temporal", why)
+            if status in ENDED:
+                await on_thread(self._batches.stop_with_workflow, batch.batch_id)
                 await on_thread(self._batches.end, batch.batch_id)
             elif status is not WorkflowExecutionStatus.RUNNING:
                 await start_workflow(self._client, batch)

@@ -72,9 +72,12 @@ SUMS_FOR_CUSTOMERS: Mapping[Scope, frozenset[Scope]] = {Scope.WRITE: frozenset({
 orders."""
 
 FOR_STAFF = frozenset(
-    {Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES}
+    {
+        *(Scope.APPROVE, Scope.REJECT, Scope.RETRY, Scope.SETTLE),
+        *(Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES),
+    }
 )
-"""What no token of a customer allows, as it is about what is everybody's."""
+"""What no token of a customer allows: it decides for the shop, or is about what is everybody's."""
 
 
 def scopes_for(scope: Scope, *, customer: bool) -> list[Scope]:
@@ -145,7 +148,7 @@ class Caller:
         return not self.scopes.isdisjoint(scopes_for(scope, customer=is_customer))
 
     def may(self, act: Act) -> bool:
-        """Tell whether the token allows an act; customers may cancel what they may order."""
+        """Tell whether the token allows an act; customers decide nothing for the shop."""
         return self.has(SCOPE_OF[act])
 
     def sign(self, decision: D) -> D:

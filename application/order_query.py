@@ -16,17 +16,26 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from application.listed_order import Standing
 from application.order_cursor import read_cursor, write_cursor
-from contracts.base import MAX_TOTAL_MINOR, Currency, Identifier, Sku, StepName
+from contracts.base import MAX_TOTAL_MINOR, Currency, Identifier, Sku
 from contracts.record import OrderEntry
 from contracts.states import STATUS, FailureReason, OrderStatus, SagaState
+from contracts.steps import PARTICIPANT_OF_STEP
 from contracts.views import AttentionCause
 from participants.order.filters import BY_TIME_CLOSED, BY_TOTAL, OrderFilter, Position, Sort
 
 MOST_ON_A_PAGE = 100
 MOST_TEXT = 200
+
+MOST_OF_A_STEP = 64
+
+STEP_NAMES = tuple(PARTICIPANT_OF_STEP)
+
+KNOWN_STEP = rf"^({'|'.join(map(re.escape, STEP_NAMES))})([0-9_.:-][A-Za-z0-9_.:-]*)?$"
+"""A step's name, or one that begins with it, as names of their own do: `ProcessPayment-2`."""
 
 NO_CURRENCY = "Totals can be compared in one currency alone: say `currency` as well"
 NO_ORDER_BETWEEN = "No order is between `{name}` and this"
@@ -47,6 +56,20 @@ def _to_utc(at: datetime) -> datetime:
         raise ValueError("Should be a time that there is in UTC") from None
 
 
+def _check_step(step: str) -> str:
+    """Return a step's name; one that is misspelt would find nothing, silently."""
+    if not re.fullmatch(KNOWN_STEP, step):
+        raise PydanticCustomError(
+            "step", "Should be a step: {names}", {"names": ", ".join(STEP_NAMES)}
+        )
+    return step
+
+
+KnownStep = Annotated[
+    str,
+    AfterValidator(_check_step),
+    Field(max_length=MOST_OF_A_STEP, json_schema_extra={"pattern": KNOWN_STEP}),
+]
 Instant = Annotated[AwareDatetime, BeforeValidator(_check_instant), AfterValidator(_to_utc)]
 Total = Annotated[int, Field(ge=0, le=MAX_TOTAL_MINOR)]
 
@@ -66,7 +89,7 @@ class OrderSelection(BaseModel):
         default=None, description="as the order service has it on record"
     )
     reason: FailureReason | None = Field(default=None, description="why they failed")
-    step: StepName | None = Field(
+    step: KnownStep | None = Field(
         default=None,
         description="the step at which they failed; with an open `state`, or `needs_attention` "
         "true, at which they fail or are stuck",

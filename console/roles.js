@@ -1,18 +1,18 @@
 /**
- * Who works: how many workers each role has, and what waits in its task queue.
+ * Who works: how many workers each role has, and how many tasks are queued for it.
  */
 import { el, show } from "./dom.js";
 import { age } from "./times.js";
 import { number } from "./words.js";
 
-/** What waits for less is on its way. */
+/** What is queued for less is on its way. */
 const LONG_SECONDS = 3;
 
 /** The roles, in a section of their own. */
 export class Roles {
   constructor() {
     this.list = el("ul.roles");
-    const title = el("h2", { id: "roles-title" }, "Workers and what waits");
+    const title = el("h2", { id: "roles-title" }, "Workers and queued tasks");
     this.node = el("section.panel", { "aria-labelledby": "roles-title" }, title, this.list);
   }
 
@@ -33,7 +33,7 @@ function roleItem({ role, workers, last_seen: lastSeen, waiting, waiting_seconds
   const since = lastSeen ? `, for ${age(lastSeen)}` : "";
   const isLate = waiting > 0 && seconds >= LONG_SECONDS;
   const long = seconds >= 1 ? `, the oldest for ${inWords(seconds)}` : "";
-  const load = waiting ? `${number(waiting)} waiting${long}` : "nothing waits";
+  const load = waiting ? `${number(waiting)} queued, expired included${long}` : "nothing queued";
   return el(
     "li",
     {},

@@ -52,7 +52,7 @@ class AttentionFigures(Contract):
 
 
 class RoleFigures(Contract):
-    """Who works in one role, and what waits in its task queue."""
+    """Who works in one role, and what is queued for it."""
 
     role: str
     task_queue: str
@@ -61,7 +61,10 @@ class RoleFigures(Contract):
         "is among them for so long"
     )
     last_seen: datetime | None = Field(description="when one asked last, as far as that is known")
-    waiting: int = Field(description="tasks that no worker has taken yet, about")
+    waiting: int = Field(
+        description="tasks queued, about, those that have expired included: each new attempt of a "
+        "step queues another one, so they may be far more than the orders that wait"
+    )
     waiting_seconds: float = Field(description="for how long the oldest of them has waited; else 0")
 
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +25,8 @@ Step = Annotated[
     StepName,
     Path(description="the step as the order's compensations name it", examples=[examples.STEP]),
 ]
+
+NO_AUTHOR = {"loc": ("body", "by"), "msg": "Field required", "type": "missing"}
 
 ACT: dict[str, Any] = {"status_code": HTTPStatus.ACCEPTED, "responses": REFUSED}
 
@@ -142,9 +144,21 @@ def author_of(by: str | None, caller: Caller) -> str:
     """
     if name := by or caller.own_name:
         return name
-    raise RequestValidationError(
-        [{"loc": ("body", "by"), "msg": "Field required", "type": "missing"}]
-    )
+    raise RequestValidationError([NO_AUTHOR])
+
+
+def missing_author(request: Request, error: RequestValidationError) -> list[Any]:
+    """Return that a body says nobody who decided, beside the `error` of what else is wrong in it.
+
+    Who decides may be left out where a token says it, so the body's own model misses nobody.
+    """
+    field = getattr(request.scope.get("route"), "body_field", None)
+    model = field and field.field_info.annotation
+    is_needed = "by" in getattr(model, "model_fields", ()) and isinstance(error.body, dict)
+    caller: Caller = request.state.caller
+    if not is_needed or error.body.get("by") is not None or caller.own_name:
+        return []
+    return [NO_AUTHOR]
 
 
 def decision_of(body: DecisionBody, caller: Caller) -> Decision:

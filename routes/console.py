@@ -19,7 +19,7 @@ from contracts.base import MAX_TOTAL_MINOR
 from contracts.money import MINOR_DIGITS, MOST_CURRENCIES_HAVE, UNUSUAL
 from contracts.placing import PlaceOrder
 from contracts.text import REFUSED
-from routes.operations import ACTS, READ
+from routes.operations import ACT_NAMES
 
 FOLDER = Path(__file__).parent.parent / "console"
 PAGE = "index.html"
@@ -65,7 +65,7 @@ TABLE_MODULES = {
     "actnames.js": f"""/**
  * What the log of operations may be about, by the table of routes/operations.py.
  */
-export const ACT_NAMES = {json.dumps(sorted({*ACTS.values(), READ}))};
+export const ACT_NAMES = {json.dumps(ACT_NAMES)};
 """,
     "currencies.js": f"""/**
  * How currencies are divided, by the table of contracts/money.py.

@@ -16,6 +16,7 @@ from application.errors import ORDER_DATABASE, Away, ServiceError
 from contracts.prose import problems
 from contracts.text import printable
 from contracts.views import Closed
+from routes.acts import missing_author
 from routes.operations import note_refusal
 from routes.problems import FieldProblem, Problem, ProblemDocument, answer, problem_of
 
@@ -65,8 +66,8 @@ async def _problem(request: Request, problem: Problem) -> JSONResponse:
     return answer(problem)
 
 
-async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-    errors = problems(error.errors())
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    errors = problems([*error.errors(), *missing_author(request, error)])
     fields = [
         FieldProblem(field=printable(_field(place)), message=printable(message))
         for place, message in errors[:MOST_FIELDS]

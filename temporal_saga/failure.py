@@ -76,13 +76,13 @@ def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
 
 def _why_none(last: BaseException, error: str) -> str:
     """Return why there is no usable answer; by its type, where a service has said so."""
-    why = meaning(error)
-    match last.__cause__:
-        case ApplicationError(type=str(kind), non_retryable=True):
-            kind = cut(kind, policy.MOST_REASON)
-            return f": {kind}, which is not among the saga's refusals"
-        case ApplicationError(type=str(kind)):
-            why = why or cut(kind, policy.MOST_REASON)
+    cause = last.__cause__
+    while cause is not None and not isinstance(cause, ApplicationError):  # a timeout, of its tries
+        cause = cause.__cause__
+    kind = cut(cause.type or "", policy.MOST_REASON) if cause else ""
+    if cause and kind and cause.non_retryable:
+        return f": {kind}, which is not among the saga's refusals"
+    why = meaning(error) or kind
     return f" in time: {why}" if why else " in time"
 
 

@@ -37,7 +37,7 @@ async def _serve(settings: Settings) -> None:
     headers = HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
     trust_env = urlsplit(url).hostname not in LOOPBACK
     async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=trust_env) as http:
-        server = build_server(ApiCalls(http, _always))
+        server = build_server(ApiCalls(http, _always, has_token=token != ""))
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from contracts.batches import BatchOutcome, BatchState
+from contracts.batches import BatchOutcome, BatchState, BatchStop
 from participants.order import batch_log
 from participants.order.batch_tables import BATCH_ORDERS, BATCHES
 
@@ -17,7 +17,26 @@ ENDS = {
 NO_ANSWER = "it was sent and no answer is noted: it may have been taken"
 """What is known of an act that was sent, when the batch operation ends before its result."""
 
+WORKFLOW_ENDED = "its workflow was ended in Temporal"
+
 ORDERS = BATCH_ORDERS.c
+
+
+def stop(connection: sa.Connection, batch_id: str, words: BatchStop) -> bool:
+    """Let a batch operation stop, in the caller's transaction; False when it is not running."""
+    running = sa.update(BATCHES).where(
+        BATCHES.c.batch_id == batch_id, BATCHES.c.state == BatchState.RUNNING
+    )
+    values = {"state": BatchState.STOPPING, "stop": words.model_dump(mode="json")}
+    return connection.execute(running.values(**values)).rowcount == 1
+
+
+def stop_with_workflow(connection: sa.Connection, batch_id: str) -> None:
+    """Let one stop whose workflow was ended in Temporal, and note it: no front door did."""
+    words = BatchStop(by="temporal", reason=WORKFLOW_ENDED, at=datetime.now(UTC))
+    if stop(connection, batch_id, words):
+        batch = connection.execute(sa.select(BATCHES).where(BATCHES.c.batch_id == batch_id)).one()
+        batch_log.stop(connection, batch, words)
 
 
 def end(connection: sa.Connection, batch_id: str) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.base import digest
-from contracts.batches import BatchOutcome
+from contracts.batches import BatchOutcome, BatchStop
 from contracts.operations import MOST_OF_A_MESSAGE, Door, Outcome
 from contracts.text import beginning_of
 from participants.order.batch_tables import BATCH_ORDERS
-from participants.order.operations import RANDOM_BYTES, time_part
+from participants.order.operations import RANDOM_BYTES, new_id, time_part
 from participants.order.tables import OPERATIONS
 from temporal_saga.database import insert_missing
 
@@ -74,6 +74,20 @@ def end(
     ]
     if rows:
         connection.execute(entry, rows)
+
+
+def stop(connection: sa.Connection, batch: sa.Row[Any], words: BatchStop) -> None:
+    """Note that a batch operation was stopped in Temporal itself."""
+    entry = {
+        "id": new_id(words.at),
+        **words.model_dump(),
+        "act": "stop-batch",
+        "outcome": Outcome.DONE,
+        "about": f"batch operation {batch.batch_id}: {batch.act}",
+        "door": Door.TEMPORAL,
+        "batch_id": batch.batch_id,
+    }
+    connection.execute(sa.insert(OPERATIONS).values(entry))
 
 
 def forget(connection: sa.Connection, batch: sa.Row[Any], numbers: Collection[int]) -> None:

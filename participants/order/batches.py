@@ -179,11 +179,14 @@ class Batches:
 
     def ask_to_stop(self, batch_id: str, by: str, reason: str) -> bool:
         """Let a batch operation stop; False when it is not running."""
-        stop = BatchStop(by=by, reason=reason, at=datetime.now(UTC)).model_dump(mode="json")
-        running = sa.update(BATCHES).where(_is(batch_id), COLUMNS.state == BatchState.RUNNING)
+        stop = BatchStop(by=by, reason=reason, at=datetime.now(UTC))
         with self._engine.begin() as connection:
-            values = {"state": BatchState.STOPPING, "stop": stop}
-            return connection.execute(running.values(**values)).rowcount == 1
+            return batch_ending.stop(connection, batch_id, stop)
+
+    def stop_with_workflow(self, batch_id: str) -> None:
+        """Let a batch operation stop if it runs, as its workflow was ended in Temporal."""
+        with self._engine.begin() as connection:
+            batch_ending.stop_with_workflow(connection, batch_id)
 
     def state(self, batch_id: str) -> BatchState | None:
         """Return how a batch operation stands; None when there is none of this id."""

@@ -5,13 +5,13 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from application.event_feed import FeedQuery
-from application.operations_log import OperationsQuery
 from application.order_query import ListQuery
 from contracts.acts import OF_A_STEP, Act
 from contracts.base import Identifier, StepName
 from contracts.overview import Span
 from contracts.placing import MAX_REQUEST_KEY, PlaceOrder
 from contracts.text import Name, Words
+from routes.operations import LogQuery
 
 MOST_ON_A_PAGE = 20
 """Of what an assistant reads at once; programs get 100."""
@@ -49,7 +49,7 @@ class SpanArguments(NoArguments):
     span: Span = Span.DAY
 
 
-class OperationArguments(OperationsQuery):
+class OperationArguments(LogQuery):
     """Which entries of the log: the filters of `GET /operations`."""
 
     limit: int = Field(default=USUAL_PAGE, ge=1, le=MOST_ON_A_PAGE)
@@ -94,6 +94,12 @@ class ActArguments(ProposalArguments):
     def body(self) -> dict[str, str]:
         """What is posted."""
         return self.model_dump(include={"by", "reason", "evidence"}, exclude_none=True)
+
+
+class UnnamedActArguments(ActArguments):
+    """Likewise, of an assistant whom no token names."""
+
+    by: Name = Field(description="who decided")
 
 
 class PlaceArguments(PlaceOrder):

@@ -19,15 +19,19 @@ Query = Mapping[str, str | int | float | bool | None]
 class ApiCalls:
     """Calls the HTTP API as one caller."""
 
-    def __init__(self, http: httpx.AsyncClient, may_call: Callable[[str], bool]) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, may_call: Callable[[str], bool], *, has_token: bool
+    ) -> None:
         """Ask through a client.
 
         Args:
             http: leads to the API, and says who asks.
             may_call: tells whether the caller may call a route, like `GET /orders`. The API itself
                 decides; this only says what need not be offered.
+            has_token: whether a token says who decides.
         """
         self._http = http
+        self.has_token = has_token
         self.may_call = may_call
 
     async def get(self, path: str, query: Query | None = None) -> Any:

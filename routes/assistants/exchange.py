@@ -43,7 +43,9 @@ class Exchange(Response):
 
         transport = httpx.ASGITransport(call_route)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-            server = build_server(ApiCalls(http, partial(opens, self._caller)))
+            may_call = partial(opens, self._caller)
+            api_calls = ApiCalls(http, may_call, has_token=self._caller.own_name != "")
+            server = build_server(api_calls)
             manager = StreamableHTTPSessionManager(
                 server,
                 json_response=True,

@@ -52,19 +52,21 @@ def build_server(api: ApiCalls) -> Server[Any]:
 async def _list_tools(api: ApiCalls, _context: Context, _parameters: Any) -> types.ListToolsResult:
     """Return the tools of which the caller may use one route at least."""
     tools = [
-        _definition(name) for name, tool in TOOLS.items() if any(map(api.may_call, tool.routes))
+        _definition(name, has_token=api.has_token)
+        for name, tool in TOOLS.items()
+        if any(map(api.may_call, tool.routes))
     ]
     return types.ListToolsResult(tools=tools)
 
 
 @cache
-def _definition(name: str) -> types.Tool:
+def _definition(name: str, *, has_token: bool) -> types.Tool:
     tool = TOOLS[name]
     return types.Tool(
         name=name,
         title=tool.title,
         description=tool.description,
-        input_schema=schema_of_arguments(tool.arguments),
+        input_schema=schema_of_arguments(tool.arguments(has_token=has_token)),
         output_schema=schema_of(tool.answer),
         annotations=types.ToolAnnotations(
             title=tool.title,
@@ -99,7 +101,7 @@ async def _answer(
     tool = TOOLS.get(name)
     if tool is None:
         raise MCPError(code=types.INVALID_PARAMS, message=f"there is no tool {quote(name, 60)}")
-    answer = await tool.call(api, _read(tool.arguments, arguments))
+    answer = await tool.call(api, _read(tool.arguments(has_token=api.has_token), arguments))
     short = shorten(answer, whole=tool.whole, ours=tool.ours)
     document = {"note": NOTE, "left_out": list(short.left_out), "answer": short.value}
     return json.dumps(document, ensure_ascii=False), document

@@ -33,6 +33,7 @@ from routes.assistants.arguments import (
     PlaceArguments,
     ProposalArguments,
     SpanArguments,
+    UnnamedActArguments,
 )
 from routes.assistants.calls import ApiCalls
 from routes.assistants.explanation import explain
@@ -73,11 +74,10 @@ class Tool:
         """When and how to use it."""
         return " ".join((self.call.__doc__ or "").split())
 
-    @property
-    def arguments(self) -> type[BaseModel]:
-        """What it takes."""
+    def arguments(self, *, has_token: bool) -> type[BaseModel]:
+        """Return what it takes, with or without a token that says who decides."""
         arguments: type[BaseModel] = get_type_hints(self.call)["arguments"]
-        return arguments
+        return UnnamedActArguments if arguments is ActArguments and not has_token else arguments
 
     @property
     def only_reads(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -20,7 +20,7 @@ from application.run import Run
 from application.runs import Runs
 from contracts.batches import Batch, BatchOutcome, BatchState
 from contracts.ids import id_again
-from contracts.operations import OperationFilter
+from contracts.operations import Door, OperationFilter, Outcome
 from participants.order.batches import Batches
 from participants.order.operations import Operations
 from participants.order.service import OrderService
@@ -43,6 +43,8 @@ class Frontend:
         self.update_ids: list[tuple[str, str]] = []
         self.states: dict[str, str] = {}
         """What the sagas showed that have ended, by order."""
+        self.end: WorkflowExecutionStatus | None = None
+        """How somebody ended the batch operation's workflow."""
 
     @property
     def client(self) -> Client:
@@ -63,6 +65,8 @@ class Frontend:
             """It has closed."""
 
         async def describe(**_: Any) -> Any:
+            if workflow_id == "batch-b" and self.end:
+                return SimpleNamespace(status=self.end)
             if (state := self.states.get(order_id)) is None:
                 raise GONE
             raw = DescribeWorkflowExecutionResponse()
@@ -175,6 +179,57 @@ async def test_once_it_is_stopped_no_other_order_is_begun(
     )
     log, _ = Operations(open_engine(f"sqlite:///{tmp_path}/order.db")).page(OperationFilter(), 9)
     assert {entry.order_id for entry in log} == acted_on
+
+
+@pytest.mark.parametrize(
+    "end", [WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED]
+)
+async def test_to_end_its_workflow_in_temporal_is_to_stop_it(
+    end: WorkflowExecutionStatus,
+    service: OrderService,
+    open_engine: Callable[[str], sa.Engine],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the middle of a round, which nobody calls back; the log says so once."""
+    monkeypatch.setattr(batch_runner, "HEAR_SECONDS", 0)
+    order_ids = [f"o{number}" for number in range(6)]
+    batches = start(service, order_ids)
+    frontend = Frontend()
+    frontend.on_update = lambda: setattr(frontend, "end", end)
+    progress = await BatchRunner(service, 1).run("b", frontend.client)
+    assert progress.is_over
+    batch = batches.find("b")
+    assert batch is not None
+    assert batch.stop is not None
+    assert (batch.state, batch.stop.by) == (BatchState.STOPPED, "temporal")
+    assert (batch.counts[BatchOutcome.DONE], batch.counts[BatchOutcome.SKIPPED]) == (1, 5)
+    log, _ = Operations(open_engine(f"sqlite:///{tmp_path}/order.db")).page(OperationFilter(), 9)
+    assert [
+        (entry.outcome, entry.by, entry.reason, entry.door, entry.batch_id)
+        for entry in log
+        if entry.act == "stop-batch"
+    ] == [(Outcome.DONE, "temporal", batch.stop.reason, Door.TEMPORAL, "b")]
+
+
+async def test_a_temporal_that_does_not_say_how_it_stands_stops_nothing(
+    service: OrderService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it keep an act from an order that can be reached."""
+    batches = start(service, ["7"])
+    frontend = Frontend()
+    away = RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+    answers = frontend.get_workflow_handle
+
+    async def fail(**_: Any) -> None:
+        raise away
+
+    def handle(workflow_id: str) -> Any:
+        return SimpleNamespace(**vars(answers(workflow_id)) | {"describe": fail})
+
+    monkeypatch.setattr(frontend, "get_workflow_handle", handle)
+    assert (await BatchRunner(service, 1).run("b", frontend.client)).is_over
+    assert batches.state("b") is BatchState.COMPLETED
 
 
 async def test_of_an_order_placed_again_the_new_one_is_named(service: OrderService) -> None:

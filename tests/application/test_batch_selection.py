@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from application.batch_selection import MEANT_BY, BatchRequest, BatchSelection, has_grown
+from application.order_query import ListQuery
 from contracts.acts import MESSAGES, Act
 from contracts.decisions import ACTS, StepEvidence
 
@@ -74,6 +75,7 @@ def test_a_filter_is_needed() -> None:
         {"costumer_id": "anna"},
         {"limit": 5},
         {"without_reasons": []},
+        {"step": "procespayment"},
     ]
     for wrong in wrongs:
         with pytest.raises(ValidationError):
@@ -105,3 +107,16 @@ def test_an_act_comes_with_its_own_fields_and_no_others() -> None:
 def test_a_selection_may_grow_a_little(seen_count: int, count: int, *, expected: bool) -> None:
     """Orders come while a person reads; many more were never seen."""
     assert has_grown(seen_count, count) is expected
+
+
+@pytest.mark.parametrize("step", ["Nope", "processpayment", "ProcessPaymentX", "ProcessPayment\n"])
+def test_a_step_that_is_none_is_told_those_that_are(step: str) -> None:
+    """It would find nothing, silently."""
+    with pytest.raises(ValidationError, match="Should be a step: RegisterOrder, ProcessPayment"):
+        ListQuery(step=step)
+
+
+@pytest.mark.parametrize("step", ["ProcessPayment", "ProcessPayment-2", "ConfirmOrder.late:1_b"])
+def test_a_step_may_have_a_name_of_its_own_that_begins_with_a_steps(step: str) -> None:
+    """As steps of one activity have."""
+    assert ListQuery(step=step).step == step

@@ -23,12 +23,14 @@ from tests.commands import pay
 PATH: TypeAdapter[str] = TypeAdapter(acts.Step)
 STEP: TypeAdapter[str] = TypeAdapter(StepName)
 
-READERS: dict[str, Callable[[str], str | None]] = {
-    "path": PATH.validate_python,
+FINDERS: dict[str, Callable[[str], str | None]] = {
     "filter": lambda name: ListQuery(step=name).step,
     "batch": lambda name: (
         BatchSelection.model_validate({"act": "retry", "step": name, "filter": {"step": name}}).step
     ),
+}
+READERS: dict[str, Callable[[str], str | None]] = {
+    "path": PATH.validate_python,
     "assistant": lambda name: (
         ProposalArguments.model_validate({"order_id": "7", "act": "retry", "step": name}).step
     ),
@@ -52,9 +54,17 @@ def is_name(text: str) -> bool:
 @example("m²:½.a_b-")
 @example("S" * 60)
 def test_each_name_that_a_saga_takes_is_taken(reader: str, name: str) -> None:
-    """In the path of an act, in a filter, by a batch operation and by an assistant."""
+    """In the path of an act, and by an assistant."""
     assert is_name(name)
     assert READERS[reader](name) == name
+
+
+@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("behind", ["", "-2", ".late:1_b"])
+def test_each_name_that_an_order_s_step_may_have_is_looked_for(finder: str, behind: str) -> None:
+    """A step's own, and one that begins with it, as that of one more step of its activity does."""
+    for step in STEPS:
+        assert FINDERS[finder](f"{step.name}{behind}") == f"{step.name}{behind}"
 
 
 @given(st.text(max_size=70) | st.from_regex(r"[\w.:-]{1,61}\n?", fullmatch=True))

@@ -173,7 +173,8 @@ STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
     ),
     (
         unavailable(
-            calls.process_payment("7", ORDER), caused_by(ApplicationError("7", type="Odd"))
+            calls.process_payment("7", ORDER),
+            caused_by(caused_by(ApplicationError("7", type="Odd"))),
         ),
         "the payment service gave no usable answer in time: Odd",
         {"participant": "payment", "error": "Odd: 7"},

@@ -131,6 +131,7 @@ ROOMS = {
         if name != "order"
     },
     "participants/__init__.py": "",
+    "application/any_sagas.py": f"{APPLICATION} temporal_saga.registry",
     "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
     "application/webhook_post.py": f"{APPLICATION} httpx",
     "application/*": APPLICATION,

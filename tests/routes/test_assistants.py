@@ -324,6 +324,24 @@ async def test_wrong_arguments_are_told_in_words(http: httpx.AsyncClient) -> Non
     assert "there is no tool" in response.json()["error"]["message"]
 
 
+async def test_who_decides_is_asked_for_where_no_token_says_it(http: httpx.AsyncClient) -> None:
+    """By the schema of the tool, and beside what else is missing."""
+
+    async def fields_needed(client: httpx.AsyncClient, headers: dict[str, str]) -> set[str]:
+        tools = (await ask(client, "tools/list", headers))["tools"]
+        [act] = [tool for tool in tools if tool["name"] == "act"]
+        return set(act["inputSchema"]["required"])
+
+    assert await fields_needed(http, OPERATOR) == {"order_id", "act", "reason"}
+    transport = httpx.ASGITransport(create_app(Settings()))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=ACCEPT
+    ) as open_door:
+        assert await fields_needed(open_door, {}) == {"order_id", "act", "reason", "by"}
+        result = await call(open_door, "act", {}, order_id="a", act="cancel")
+        assert "reason: is missing; by: is missing" in result["content"][0]["text"]
+
+
 async def test_pages_and_orders_are_resources(http: httpx.AsyncClient) -> None:
     """The documentation as it is served, and an order as `get_order` answers it."""
     resources = (await ask(http, "resources/list", READER))["resources"]

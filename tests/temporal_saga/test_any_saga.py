@@ -230,3 +230,20 @@ async def test_what_temporal_does_not_know_is_not_found(temporal: Client, saga_i
     """Nobody is told of a saga that there is not, also where no workflow has such an id."""
     with pytest.raises(NotFound):
         await AnySagas(temporal).view(saga_id)
+
+
+@pytest.mark.parametrize(
+    ("workflow_type", "workflow_id", "what"),
+    [
+        ("ParticipantDatabase", "participant-any", "the registration of a participant's database"),
+        ("BatchOperation", "batch-evening", "read at /batch-operations/evening"),
+    ],
+)
+async def test_what_is_no_saga_is_none(
+    workflow_type: str, workflow_id: str, what: str, temporal: Client
+) -> None:
+    """It shows no state and offers no act: whoever asks is told what it is."""
+    handle = await temporal.start_workflow(workflow_type, id=workflow_id, task_queue="nobody's")
+    with pytest.raises(NotFound, match=what):
+        await AnySagas(temporal).view(workflow_id)
+    await handle.terminate()

@@ -120,8 +120,8 @@ async def test_what_closed_lately_and_who_works_is_seen_at_one_look(
     await expect(hours.locator(".bar")).to_have_count(24)
     await expect(charts.locator("li", has_text="INSUFFICIENT_FUNDS")).to_be_visible()
     payment = page.locator(".roles li", has_text="payment")
-    await expect(payment).to_contain_text("1 waiting")
-    await expect(page.locator(".roles li", has_text="stock")).to_contain_text("nothing waits")
+    await expect(payment).to_contain_text("1 queued, expired included")
+    await expect(page.locator(".roles li", has_text="stock")).to_contain_text("nothing queued")
     await page.get_by_role("radio", name="24 h").focus()
     await page.keyboard.press("ArrowRight")
     days = charts.get_by_role("img", name=re.compile("^COMPLETED: .* by days in UTC"))
@@ -147,7 +147,7 @@ async def test_what_closed_lately_and_who_works_is_seen_at_one_look(
     stack.closed_order("waits")
     until(lambda: not waiting(), "nothing waits any more")
     await page.reload()
-    await expect(payment).to_contain_text("nothing waits")
+    await expect(payment).to_contain_text("nothing queued")
 
 
 async def test_filters_of_state_and_reason_are_set_in_the_form_too(page: Page) -> None:
@@ -189,7 +189,9 @@ async def test_what_is_at_stake_is_shown_in_each_currency(page: Page) -> None:
     for place, orders in ((2, "3"), (3, "7"), (4, "30")):
         await expect(stuck_orders.get_by_role("cell").nth(place)).to_have_text(orders)
     await expect(page.locator(".roles li")).to_contain_text("⚠ no worker")
-    await expect(page.locator(".roles li")).to_contain_text("12,345 waiting, the oldest for 1 h")
+    await expect(page.locator(".roles li")).to_contain_text(
+        "12,345 queued, expired included, the oldest for 1 h"
+    )
     await expect(figure(page, "COMPLETED").locator("b").first).to_have_text("1,234,567")
     reasons = page.get_by_role("list", name="Failures by reason").get_by_role("link")
     await expect(reasons).to_have_text(

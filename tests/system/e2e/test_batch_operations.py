@@ -181,3 +181,21 @@ def test_what_was_done_and_not_written_down_is_found_to_be_done(stack: Stack) ->
         database.execute("UPDATE batch_orders SET outcome = 'WAITING' WHERE outcome = 'DONE'")
     assert start(stack, APPROVE, "approve").headers["location"] == path
     assert over(stack, path)["counts"]["DONE"] == MANY
+
+
+def test_to_terminate_its_workflow_is_to_stop_it(stack: Stack) -> None:
+    """Soon after its start; what had its turn is seen through, and the log has the stop."""
+    for number in range(MANY):
+        stack.place(order(price=LARGE, order_id=f"t{number}"))
+    until(lambda: preview(stack, APPROVE).json()["count"] == MANY, "all wait for a person")
+    with stack.hold_database("payment"):  # so that each turn lasts
+        batch = start(stack, APPROVE, "terminated").json()
+        log = f"/operations?batch_id={batch['batch_id']}"
+        until(lambda: "TRIED" in stack.http.get(log).text, "it acts on the first orders")
+        stack.temporal("workflow", "terminate", "--workflow-id", f"batch-{batch['batch_id']}")
+        batch = over(stack, batch["links"]["self"])
+    assert (batch["state"], batch["stop"]["by"]) == ("STOPPED", "temporal")
+    assert batch["counts"]["DONE"] < 4, "one at a time, each for 3 s"
+    assert batch["counts"]["DONE"] + batch["counts"]["SKIPPED"] == MANY
+    [stop] = stack.http.get(f"{log}&act=stop-batch").json()["operations"]
+    assert (stop["outcome"], stop["by"], stop["door"]) == ("DONE", "temporal", "temporal")

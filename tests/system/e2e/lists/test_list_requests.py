@@ -140,13 +140,13 @@ def test_orders_are_filtered_sorted_and_exported(
         order = ORDER.model_copy(update={"customer_id": customer, "lines": (line,)})
         orders.register(register(f"-{number}", order, start=SOON + timedelta(seconds=number)))
         if number:
-            why = Failure(step="Pay", reason="CANCELLED", message=f"=100% {number}\0")
+            why = Failure(step="ProcessPayment", reason="CANCELLED", message=f"=100% {number}\0")
             orders.cancel(cancel(f"-{number}", order, failure=why))
     own: dict[str, Any] = {"customer_id": customer}
     assert ids(page(stack, **own, sku="SKU 1")) == ["-1"]
     assert ids(page(stack, **own, text="100% 2\0")) == ["-2"]
-    assert ids(page(stack, **own, text="100_", step="Pay")) == []
-    assert ids(page(stack, **own, step="Pay", sort="closed_at")) == ["-1", "-2"]
+    assert ids(page(stack, **own, text="100_", step="ProcessPayment")) == []
+    assert ids(page(stack, **own, step="ProcessPayment", sort="closed_at")) == ["-1", "-2"]
     assert ids(page(stack, **own, placed_from=(SOON + timedelta(seconds=1)).isoformat())) == [
         "-2",
         "-1",
