@@ -172,6 +172,16 @@ async def test_times_of_another_zone_have_room_on_a_phone(
         assert not await what_does_not_fit(page, CELLS, width)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+async def test_what_needs_attention_has_room_on_a_laptop(
+    page: Page, stack: Stack, zone: str
+) -> None:
+    """Nothing scrolls sideways, however much is said of an order."""
+    await open_list_of_trouble(page, stack, zone)
+    for width in (960, 1000, 1024, 1100, 1200, 1240, 1280, 1366):
+        assert not await what_does_not_fit(page, CELLS, width)
+
+
 async def open_list_of_trouble(page: Page, stack: Stack, zone: str) -> None:
     """Open a list whose orders were placed and need a person since the evening in UTC.
 
