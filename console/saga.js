@@ -7,7 +7,7 @@ import { get, sagaPath } from "./api.js";
 import { bdi, el, jsonToUnfold, printable, show } from "./dom.js";
 import { frame, keepLoading } from "./frame.js";
 import { showSteps } from "./steps.js";
-import { entryItem } from "./timeline.js";
+import { entryItems } from "./timeline.js";
 import { attentionChip, chip, toneOf } from "./words.js";
 
 const REFRESH_MS = 2_000;
@@ -59,7 +59,7 @@ export function sagaPage(page, id, signal) {
     show(parts.acts, view.closed_at ? [] : view.acts.map(act));
     parts.actSection.hidden = parts.acts.childElementCount === 0;
     showSteps(parts.steps, { steps: view.steps, review: null });
-    show(parts.timeline, view.timeline.map(entryItem));
+    show(parts.timeline, entryItems(view.timeline));
   }
 
   const load = async () => {
