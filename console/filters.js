@@ -39,6 +39,16 @@ const MORE = {
 /** By the API's names. @type {Record<string, Filter>} */
 const FILTERS = { ...FIRST, ...MORE };
 
+/**
+ * Of filters that are so or not: how a sentence says either.
+ *
+ * @type {Record<string, Record<string, string>>}
+ */
+const SAYINGS = {
+  needs_attention: { true: "a need of attention", false: "no need of attention" },
+  placed_again: { true: "placed again", false: "not placed again" },
+};
+
 /** By value of `sort`: what it is called. */
 const SORTS = {
   "": "newest first",
@@ -71,11 +81,15 @@ export function isFiltered(filters) {
 export function filterText(filters) {
   const values = /** @type {Record<string, string>} */ (filters);
   return Object.entries(filters).flatMap(([name, value], index) => {
+    const comma = index ? ", " : "";
+    const saying = SAYINGS[name]?.[String(value)];
+    if (saying) return [comma, el("b", {}, saying)];
     const [label, kind] = FILTERS[name] ?? [name.replaceAll("_", " ")];
     const isOne = kind && value !== null && !Array.isArray(value);
-    const text = isOne ? kind.show(values, name) : [value].flat().join(", ") || "none";
+    const one = { ...values, [name]: String(value) };
+    const text = isOne ? kind.show(one, name) : [value].flat().join(", ") || "none";
     const what = label.charAt(0).toLowerCase() + label.slice(1);
-    return [index ? ", " : "", `${what} `, el("b", {}, text)];
+    return [`${comma}${what} `, el("b", {}, text)];
   });
 }
 

@@ -7,7 +7,7 @@ import { get, sagaPath } from "./api.js";
 import { bdi, el, jsonToUnfold, printable, show } from "./dom.js";
 import { frame, keepLoading } from "./frame.js";
 import { showSteps } from "./steps.js";
-import { entryItem } from "./timeline.js";
+import { entryItems } from "./timeline.js";
 import { attentionChip, chip, toneOf } from "./words.js";
 
 const REFRESH_MS = 2_000;
@@ -23,6 +23,21 @@ const MEANINGS = {
   ROLLING_BACK: "What was done is taken back",
   ROLLBACK_STUCK: "What was done is taken back, and some of it waits for a person",
   FAILED: "Everything that was done is taken back",
+};
+
+/** The states of a saga that is under way. */
+const UNDER_WAY = ["PENDING", "ROLLING_BACK", "ROLLBACK_STUCK"];
+
+/**
+ * By status of a workflow that did not complete: how it ended.
+ *
+ * @type {Record<string, string>}
+ */
+const ENDS = {
+  CANCELED: "was cancelled",
+  FAILED: "failed",
+  TERMINATED: "was terminated",
+  TIMED_OUT: "ran out of time",
 };
 
 /**
@@ -44,7 +59,7 @@ export function sagaPage(page, id, signal) {
     show(parts.acts, view.closed_at ? [] : view.acts.map(act));
     parts.actSection.hidden = parts.acts.childElementCount === 0;
     showSteps(parts.steps, { steps: view.steps, review: null });
-    show(parts.timeline, view.timeline.map(entryItem));
+    show(parts.timeline, entryItems(view.timeline));
   }
 
   const load = async () => {
@@ -93,18 +108,40 @@ function chips({ state, status, needs_attention }) {
 }
 
 /** @param {Api.SagaView} view */
-function story({ state, failure }) {
-  if (!failure) {
-    return el("div.story-box", {}, el("p.sentence", {}, `${MEANINGS[state] ?? state}.`));
-  }
-  const at = failure.step ? [" at ", el("b", {}, failure.step)] : [];
+function story(view) {
+  const { state, failure } = view;
+  const end = earlyEnd(view);
+  const sentence = end ?? (failure ? null : (MEANINGS[state] ?? state));
   return el(
-    "div.story-box.failure",
+    end ? "div.story-box.bad" : failure ? "div.story-box.failure" : "div.story-box",
     {},
-    el("p.sentence", {}, failure.message),
-    el("p.reason", {}, "Reason: ", el("b", {}, failure.reason), ...at, "."),
-    jsonToUnfold("details", failure.details),
+    sentence && el("p.sentence", {}, `${sentence}.`),
+    ...(failure ? reasonOf(failure) : []),
   );
+}
+
+/**
+ * Return how a workflow ended whose saga was not through; null of any other. One that fails, or is
+ * cancelled by Temporal, may have completed its saga first.
+ *
+ * @param {Api.SagaView} view
+ */
+function earlyEnd({ state, status }) {
+  const isFromOutside = status === "TERMINATED" || status === "TIMED_OUT";
+  const isEarly = UNDER_WAY.includes(state) || (isFromOutside && state !== "FAILED");
+  if (!isEarly || !ENDS[status]) return null;
+  const what = "what was done and not taken back still stands";
+  return `Its workflow ${ENDS[status]} before the saga was through: ${what}`;
+}
+
+/** @param {Api.Failure} failure */
+function reasonOf({ message, reason, step, details }) {
+  const at = step ? [" at ", el("b", {}, step)] : [];
+  return [
+    el("p.sentence", {}, message),
+    el("p.reason", {}, "Reason: ", el("b", {}, reason), ...at, "."),
+    jsonToUnfold("details", details),
+  ];
 }
 
 /**

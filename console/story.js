@@ -21,17 +21,27 @@ export function showStory(section, view) {
   const troubles = commands.filter((command) => command.state === "STUCK");
   const pauses = commands.filter(({ paused }) => paused);
   const attention = view.needs_attention ? view.attention : null;
+  const meaning = (attention && standstill(attention)) ?? meaningOf(state);
   const tone = failure ? "failure" : toneOf(state);
   const box = el(
     `div.story-box.${attention || troubles.length > 0 ? "bad" : tone}`,
     {},
-    failure ? reasonOf(failure) : el("p.sentence", {}, `${capital(meaningOf(state))}.`),
+    failure ? reasonOf(failure) : el("p.sentence", {}, `${capital(meaning)}.`),
     refund && el("p.refund", {}, "Refund: ", bdi(refund.message), "."),
     jsonToUnfold("details", failure?.details),
     ...troubles.map(troubleText),
     ...pauses.map(pauseText),
   );
   show(section, [box, attention && attentionBox(attention, troubles.length > 0)]);
+}
+
+/**
+ * Return why nothing of what the order's state means comes about by itself; null where it does.
+ *
+ * @param {Api.Attention} attention
+ */
+function standstill({ cause }) {
+  return cause === "LEFT_OPEN" || cause === "WEDGED" ? CAUSES[cause][1] : null;
 }
 
 /**

@@ -3,7 +3,7 @@
  * since.
  */
 import { bdi, el, jsonToUnfold, show } from "./dom.js";
-import { timeOfDay } from "./times.js";
+import { day, timeOfDay } from "./times.js";
 import { attemptsText } from "./words.js";
 
 /**
@@ -73,16 +73,25 @@ export class Timeline {
   }
 
   draw() {
-    show(this.list, [...this.entries, ...this.newEntries].map(entryItem));
+    show(this.list, entryItems([...this.entries, ...this.newEntries]));
   }
 }
 
 /**
- * Return an entry as an item of a list.
+ * Return entries as items of a list, with an item for each day before those of that day.
  *
- * @param {Entry} entry
+ * @param {Entry[]} entries
  */
-export function entryItem(entry) {
+export function entryItems(entries) {
+  const days = entries.map(({ at }) => day(at));
+  return entries.flatMap((entry, index) => {
+    const isNewDay = days[index] !== days[index - 1];
+    return [isNewDay && el("li.day", {}, days[index]), entryItem(entry)];
+  });
+}
+
+/** @param {Entry} entry */
+function entryItem(entry) {
   const summary = summaryOf(entry);
   return el(
     `li.${KINDS[entry.kind] ? entry.kind : "note"}`,

@@ -31,24 +31,13 @@ export function clock(at) {
 export function time(iso) {
   if (!iso) return el("span", {}, "–");
   const at = new Date(iso);
-  const text = `${date(at)} ${clock(at)}`;
-  return el("time", { datetime: iso, title: `${iso} (UTC)` }, text, utcBeside(at));
+  const title = `${iso} (UTC)`;
+  const utc = utcBeside(at, dateInUtc(at));
+  return el("time", { datetime: iso, title }, `${date(at)} ${clock(at)}`, ...utc);
 }
 
 /**
- * Return the time of day in UTC, with its date where that is another, or nothing in UTC's own zone.
- *
- * @param {Date} at
- */
-function utcBeside(at) {
-  if (!at.getTimezoneOffset()) return "";
-  const [day, timeOfDay] = at.toISOString().slice(0, 19).split("T");
-  const text = day === date(at) ? timeOfDay : `${day} ${timeOfDay}`;
-  return el("small.utc", {}, ` ${text} UTC`);
-}
-
-/**
- * Return an element with the time of day of a moment, to the millisecond.
+ * Return an element with the time of day of a moment, to the millisecond; `day` says of which day.
  *
  * @param {string} iso
  */
@@ -56,7 +45,40 @@ export function timeOfDay(iso) {
   const at = new Date(iso);
   const milliseconds = String(at.getMilliseconds()).padStart(3, "0");
   const title = `${date(at)} · ${iso} (UTC)`;
-  return el("time", { datetime: iso, title }, `${clock(at)}.${milliseconds}`);
+  return el("time", { datetime: iso, title }, `${clock(at)}.${milliseconds}`, ...utcBeside(at));
+}
+
+/**
+ * Return the day of a moment, with UTC's where that is another.
+ *
+ * @param {string} iso
+ */
+export function day(iso) {
+  const at = new Date(iso);
+  const inUtc = dateInUtc(at);
+  return inUtc ? `${date(at)} (${inUtc} in UTC)` : date(at);
+}
+
+/**
+ * Return the date in UTC where that is another than the local one, else "".
+ *
+ * @param {Date} at
+ */
+function dateInUtc(at) {
+  const text = at.toISOString().slice(0, 10);
+  return text === date(at) ? "" : text;
+}
+
+/**
+ * Return the time of day in UTC, behind a date if there is one; nothing in UTC's own zone. Lines
+ * may break before it.
+ *
+ * @param {Date} at
+ * @param {string} [day]
+ */
+function utcBeside(at, day = "") {
+  if (!at.getTimezoneOffset()) return [];
+  return [" ", el("small.utc", {}, `${day} ${at.toISOString().slice(11, 19)} UTC`.trim())];
 }
 
 /**

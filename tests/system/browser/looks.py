@@ -6,6 +6,27 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.stack import Stack, order, until
 
+TOUCHING = """(parts) => {
+  const texts = parts.flatMap((part) => {
+    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    const boxes = [];
+    while (walker.nextNode()) {
+      const range = document.createRange();
+      range.selectNodeContents(walker.currentNode);
+      for (const box of range.getClientRects()) boxes.push({ part, box });
+    }
+    return boxes;
+  });
+  const gap = 2;
+  const touch = ({ box: one }, { box: other }) =>
+    one.left < other.right + gap && other.left < one.right + gap &&
+    one.top < other.bottom - gap && other.top < one.bottom - gap;
+  return texts.flatMap((text, index) => texts.slice(index + 1)
+    .filter((other) => other.part !== text.part && touch(text, other))
+    .map((other) => `${text.part.innerText} | ${other.part.innerText}`));
+}"""
+"""Of elements: those whose texts touch, side by side or one above the other."""
+
 
 def state(page: Page) -> Locator:
     """The mark of the saga's state, of an order."""
@@ -25,6 +46,24 @@ def step(page: Page, name: str) -> Locator:
 def notice(page: Page) -> Locator:
     """The line that says what is wrong."""
     return page.locator("#notice")
+
+
+async def live_in(page: Page, zone: str) -> None:
+    """Let the browser be in a time zone; pages that are opened from now on show its times."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Emulation.setTimezoneOverride", {"timezoneId": zone})
+
+
+async def what_does_not_fit(page: Page, parts: str, width: int) -> list[str]:
+    """Return which parts of a page have texts that touch in a window of some width.
+
+    And whether the page scrolls sideways in it.
+    """
+    await page.set_viewport_size({"width": width, "height": 740})
+    touching_pairs = await page.locator(parts).evaluate_all(TOUCHING)
+    excess = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    lines = [*touching_pairs, *([f"{excess} px too wide"] if excess > 0 else [])]
+    return [f"{width} px: {line}" for line in lines]
 
 
 def listed_ids(page: Page) -> Locator:

@@ -2,18 +2,28 @@
 
 import re
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order
-from tests.system.browser.looks import listed_ids, make_stuck, notice, state
+from tests.system.browser.api_answers import answer_with
+from tests.system.browser.looks import (
+    listed_ids,
+    live_in,
+    make_stuck,
+    notice,
+    state,
+    what_does_not_fit,
+)
 
 SERVICES_APART = True
 
 pytestmark = pytest.mark.long
 
 ON_A_PAGE = 25
+CELLS = ".orders tbody :is(th, td:not(.why))"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -150,6 +160,56 @@ async def test_times_are_typed_and_read_in_ones_own_zone(page: Page, stack: Stac
         "The orders with placed from 2026-01-06 02:00:00 2026-01-05 20:30:00 UTC."
     )
     await context.close()
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+async def test_times_of_another_zone_have_room_on_a_phone(
+    page: Page, stack: Stack, zone: str
+) -> None:
+    """No text touches another, nor when the date in UTC is another one."""
+    await open_list_of_trouble(page, stack, zone)
+    for width in (320, 360, 390, 430, 600):
+        assert not await what_does_not_fit(page, CELLS, width)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+async def test_what_needs_attention_has_room_on_a_laptop(
+    page: Page, stack: Stack, zone: str
+) -> None:
+    """Nothing scrolls sideways, however much is said of an order."""
+    await open_list_of_trouble(page, stack, zone)
+    for width in (960, 1000, 1024, 1100, 1200, 1240, 1280, 1366):
+        assert not await what_does_not_fit(page, CELLS, width)
+
+
+async def open_list_of_trouble(page: Page, stack: Stack, zone: str) -> None:
+    """Open a list whose orders were placed and need a person since the evening in UTC.
+
+    Where it is night by then their times have two dates.
+    """
+    [failed] = stack.http.get("/orders?customer_id=poor").json()["orders"]
+    evening = "2026-01-05T20:30:00Z"
+    failed |= {"placed_at": evening, "closed_at": evening, "customer_id": "17850"}
+    reviewed = failed | {
+        "order_id": str(UUID(int=1)),
+        "state": "AWAITING_REVIEW",
+        "status": "PENDING",
+        "closed_at": None,
+        "failure": None,
+        "needs_attention": True,
+        "attention": {"cause": "REVIEW_EXPIRING", "since": evening, "message": "decide it"},
+    }
+    stuck = reviewed | {
+        "order_id": "stuck",
+        "customer_id": "customer" * 8,
+        "state": "PAYMENT_COMPLETED",
+        "attention": {"cause": "STUCK", "since": evening, "message": "look at it"},
+    }
+    body = {"orders": [failed, reviewed, stuck], "next": None, "warning": None}
+    await answer_with(page, "**/orders?*", body)
+    await live_in(page, zone)
+    await page.goto("/")
+    await expect(listed_ids(page)).to_have_text([failed["order_id"], str(UUID(int=1)), "stuck"])
 
 
 async def test_a_new_order_appears_by_itself(page: Page, stack: Stack) -> None:

@@ -267,3 +267,22 @@ async def test_only_what_the_list_says_is_chosen_beforehand(page: Page) -> None:
     await page.locator("#act-on").select_option("place-again")
     await page.get_by_role("button", name="Show how many these are").click()
     await expect(page.locator("#page")).to_contain_text("without reasons CANCELLED, REJECTED")
+
+
+async def test_what_an_act_on_many_leaves_out_is_said(page: Page, stack: Stack) -> None:
+    """Before it starts and on its page: what is not so reads otherwise than what is."""
+    stack.place(order("poor", price=5_000, order_id="once"), Prefer="wait=20")
+    await page.goto("/?act_on=place-again&customer_id=poor&needs_attention=false")
+    await page.get_by_role("button", name="Show how many these are").click()
+    meant = "customer poor, not placed again, no need of attention"
+    await expect(page.locator("#page")).to_contain_text(f"These are the orders with {meant}")
+    form = page.locator("details.act")
+    await form.get_by_label("By").fill("ann")
+    await form.get_by_label("Reason").fill("it was us")
+    await form.get_by_role("button").click()
+    await expect(state(page)).to_have_text("completed")
+    await expect(page.locator(".story")).to_contain_text(f"the orders with {meant}")
+    await page.goto("/?act_on=place-again&customer_id=poor&placed_again=true")
+    await expect(page.locator("#page")).to_contain_text(
+        "The orders with customer poor, placed again."
+    )

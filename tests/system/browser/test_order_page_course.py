@@ -6,16 +6,21 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order, until
+from tests.system.browser.api_answers import open_order_as
 from tests.system.browser.looks import (
     entry_names,
     expect_timeline,
+    live_in,
     open_order,
     sentence,
     state,
     step,
+    what_does_not_fit,
 )
 
 pytestmark = pytest.mark.long
+
+TIMELINE = ".timeline :is(.day, time, .kind, .what, .json summary)"
 
 
 async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
@@ -114,3 +119,52 @@ def pending(stack: Stack, order_id: str) -> str:
     return str(
         next((activity["activityId"] for activity in description.get("pendingActivities", [])), "1")
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "times"),
+    [
+        (
+            "Asia/Kolkata",
+            [
+                "2026-01-05",
+                "15:00:00.308 09:30:00 UTC",
+                "2026-01-06 (2026-01-05 in UTC)",
+                "02:00:00.040 20:30:00 UTC",
+                "2026-01-06",
+                "08:30:00.002 03:00:00 UTC",
+                "08:30:01.000 03:00:01 UTC",
+            ],
+        ),
+        (
+            "UTC",
+            [
+                "2026-01-05",
+                *("09:30:00.308", "20:30:00.040"),
+                "2026-01-06",
+                *("03:00:00.002", "03:00:01.000"),
+            ],
+        ),
+    ],
+)
+async def test_a_timeline_says_its_days_and_utc(
+    page: Page, stack: Stack, zone: str, times: list[str]
+) -> None:
+    """A line for each day, of the viewer's zone and of UTC; each time has UTC's beside it.
+
+    A phone has room for it.
+    """
+    entries = [
+        {"at": at, "kind": "command", "name": name, "detail": {"note": "it was so"}}
+        for at, name in (
+            ("2026-01-05T09:30:00.308Z", "PENDING"),
+            ("2026-01-05T20:30:00.040Z", "AWAITING_REVIEW"),
+            ("2026-01-06T03:00:00.002Z", "PAYMENT_COMPLETED"),
+            ("2026-01-06T03:00:01Z", "COMPLETED"),
+        )
+    ]
+    await live_in(page, zone)
+    await open_order_as(page, stack, state="AWAITING_REVIEW", attention=None, timeline=entries)
+    await expect(page.locator(".timeline .day, .timeline time")).to_have_text(times)
+    for width in (320, 360, 701, 1024, 1280):
+        assert not await what_does_not_fit(page, TIMELINE, width)

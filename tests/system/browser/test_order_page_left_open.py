@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order, until
 from tests.system.browser.api_answers import open_order_as
-from tests.system.browser.looks import notice, open_order
+from tests.system.browser.looks import notice, open_order, sentence
 
 pytestmark = pytest.mark.long
 
@@ -42,6 +42,23 @@ async def test_an_order_that_was_left_open_is_not_closed(page: Page, stack: Stac
     await expect(page.locator(".live")).to_have_text("saga ended early")
     await expect(page.locator(".acts .act")).to_have_count(0)
     await expect(page.locator(".facts dd").nth(3)).to_have_text("–")
+
+
+@pytest.mark.parametrize(
+    ("cause", "meaning"),
+    [
+        ("LEFT_OPEN", "Its saga ended before its end; what it did until then still stands."),
+        ("WEDGED", "The orchestrator's own code fails at this order."),
+        ("REVIEW_EXPIRING", "A person has to approve or reject it."),
+    ],
+)
+async def test_what_nobody_would_hear_is_not_asked_for(
+    page: Page, stack: Stack, cause: str, meaning: str
+) -> None:
+    """An order that waits for a decision says so only as long as its saga could take one."""
+    need = {"cause": cause, "since": None, "message": "what helps"}
+    await open_order_as(page, stack, state="AWAITING_REVIEW", attention=need)
+    await expect(sentence(page)).to_have_text(meaning)
 
 
 async def test_a_terminated_saga_is_not_closed(page: Page, stack: Stack) -> None:

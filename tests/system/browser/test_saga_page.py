@@ -1,6 +1,7 @@
 """The page of a saga that is no order: a trip, which rolls back and gets stuck."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -13,9 +14,25 @@ from temporal_saga.testing import Script
 from temporal_saga.workflow import Policy
 from tests.stack import Stack
 from tests.system.browser.api_answers import answer_with
+from tests.system.browser.looks import sentence
 from tests.temporal_saga.trips import BROKEN, COMMANDS, DECLINED, begin_paying, yes
 
 pytestmark = pytest.mark.long
+
+VIEW: dict[str, Any] = {
+    "workflow_id": "a-journey",
+    "workflow_type": "Journey",
+    "state": "PENDING",
+    "status": "RUNNING",
+    "started_at": "2026-01-05T09:30:00Z",
+    "needs_attention": False,
+    "closed_at": None,
+    "failure": None,
+    "steps": [],
+    "acts": [],
+    "timeline": [],
+}
+CUT_OFF = "before the saga was through: what was done and not taken back still stands."
 
 
 async def test_a_trip_rolls_back_on_the_page(page: Page, stack: Stack) -> None:
@@ -60,20 +77,7 @@ async def test_a_saga_of_many_steps_has_room(page: Page) -> None:
         | {"compensation": command | {"name": f"Undo{name}", "label": "Undo", "state": "WAITING"}}
         for name in names
     ]
-    view = {
-        "workflow_id": "long",
-        "workflow_type": "Journey",
-        "state": "UNDER_WAY",
-        "status": "RUNNING",
-        "started_at": "2026-01-05T09:30:00Z",
-        "needs_attention": False,
-        "closed_at": None,
-        "failure": None,
-        "steps": steps,
-        "acts": [],
-        "timeline": [],
-    }
-    await answer_with(page, "**/sagas/long", view)
+    await answer_with(page, "**/sagas/long", VIEW | {"state": "UNDER_WAY", "steps": steps})
     await page.set_viewport_size({"width": 1280, "height": 900})
     await page.goto("/?saga=long")
     await expect(page.locator(".course .step")).to_have_count(16)
@@ -81,6 +85,41 @@ async def test_a_saga_of_many_steps_has_room(page: Page) -> None:
     widths = "cards => cards.map(card => card.getBoundingClientRect().width)"
     assert min(await page.locator(".course .card").evaluate_all(widths)) >= 130
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "meaning"),
+    [
+        ("PENDING", "RUNNING", "It goes forward, and can be cancelled."),
+        ("PENDING", "TERMINATED", f"Its workflow was terminated {CUT_OFF}"),
+        ("ROLLBACK_STUCK", "TIMED_OUT", f"Its workflow ran out of time {CUT_OFF}"),
+        ("COMPLETED", "TERMINATED", f"Its workflow was terminated {CUT_OFF}"),
+        ("ROLLING_BACK", "CANCELED", f"Its workflow was cancelled {CUT_OFF}"),
+        ("PENDING", "FAILED", f"Its workflow failed {CUT_OFF}"),
+        ("COMPLETED", "FAILED", "It is past its pivot: nothing is taken back any more."),
+        ("COMPLETED", "CANCELED", "It is past its pivot: nothing is taken back any more."),
+        ("FAILED", "FAILED", "Everything that was done is taken back."),
+    ],
+)
+async def test_a_saga_that_nobody_goes_on_with_says_so(
+    page: Page, state: str, status: str, meaning: str
+) -> None:
+    """Its workflow's end comes before what its state means, and before why it failed."""
+    view = VIEW | {"state": state, "status": status}
+    await answer_with(page, "**/sagas/ended", view)
+    await page.goto("/?saga=ended")
+    await expect(sentence(page)).to_have_text(meaning)
+    refusal: dict[str, Any] = {
+        "reason": "DECLINED",
+        "step": None,
+        "event": None,
+        "message": "no",
+        "details": {},
+    }
+    await answer_with(page, "**/sagas/ended", view | {"failure": refusal})
+    await page.reload()
+    expected = [meaning, "no"] if CUT_OFF in meaning else ["no"]
+    await expect(sentence(page)).to_have_text(expected)
 
 
 async def test_there_is_no_such_saga(page: Page) -> None:
