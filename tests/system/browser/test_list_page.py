@@ -187,10 +187,10 @@ async def open_list_of_trouble(page: Page, stack: Stack, zone: str) -> None:
 
     Where it is night by then their times have two dates.
     """
-    [failed] = stack.http.get("/orders?customer_id=poor").json()["orders"]
+    [failure] = stack.http.get("/orders?customer_id=poor").json()["orders"]
     evening = "2026-01-05T20:30:00Z"
-    failed |= {"placed_at": evening, "closed_at": evening, "customer_id": "17850"}
-    reviewed = failed | {
+    failure |= {"placed_at": evening, "closed_at": evening, "customer_id": "17850"}
+    review = failure | {
         "order_id": str(UUID(int=1)),
         "state": "AWAITING_REVIEW",
         "status": "PENDING",
@@ -199,17 +199,17 @@ async def open_list_of_trouble(page: Page, stack: Stack, zone: str) -> None:
         "needs_attention": True,
         "attention": {"cause": "REVIEW_EXPIRING", "since": evening, "message": "decide it"},
     }
-    stuck = reviewed | {
+    trouble = review | {
         "order_id": "stuck",
         "customer_id": "customer" * 8,
         "state": "PAYMENT_COMPLETED",
         "attention": {"cause": "STUCK", "since": evening, "message": "look at it"},
     }
-    body = {"orders": [failed, reviewed, stuck], "next": None, "warning": None}
+    body = {"orders": [failure, review, trouble], "next": None, "warning": None}
     await answer_with(page, "**/orders?*", body)
     await live_in(page, zone)
     await page.goto("/")
-    await expect(listed_ids(page)).to_have_text([failed["order_id"], str(UUID(int=1)), "stuck"])
+    await expect(listed_ids(page)).to_have_text([failure["order_id"], str(UUID(int=1)), "stuck"])
 
 
 async def test_a_new_order_appears_by_itself(page: Page, stack: Stack) -> None:
