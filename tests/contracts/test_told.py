@@ -10,6 +10,7 @@ from pydantic_core._pydantic_core import list_all_errors
 
 from api import create_app
 from application.errors import NotFound
+from application.order_query import KNOWN_STEP
 from config import Settings
 from contracts.base import IN_WORDS
 from contracts.prose import WRONG, problems
@@ -19,6 +20,9 @@ JARGON = re.compile(
     r"Input should|Field required|Value error|valid integer|valid string|String should|[\[\]^\\{}]"
     r"|pattern|dictionary|tuple|instance of|Extra inputs|parse"
 )
+
+LONGEST = {"reason": 400, "without_reasons": 400, "state": 150, "act": 200}
+"""Characters of messages that list all that there is, by field."""
 
 WRONG_VALUES: tuple[Any, ...] = (
     None,
@@ -197,9 +201,8 @@ async def test_what_is_wrong_with_a_field_is_told_in_words() -> None:
     for name, document in problems_by_request:
         for wrong in document["errors"]:
             assert not JARGON.search(wrong["message"]), (name, wrong)
-            # Some messages list all that there is.
             name_of_field = wrong["field"].removesuffix(".0").rpartition(".")[2]
-            longest = {"reason": 400, "without_reasons": 400, "state": 150}.get(name_of_field, 120)
+            longest = LONGEST.get(name_of_field, 120)
             assert 5 < len(wrong["message"]) < longest, (name, wrong)
             assert (
                 f"{wrong['field']}: {wrong['message']}" in document["detail"]
@@ -220,11 +223,11 @@ def patterns(value: Any) -> Iterator[str]:
 
 
 def test_every_pattern_has_its_words() -> None:
-    """A caller is never left with 'another form'; the rule of free text says what is wrong."""
+    """A caller is never left with 'another form'; the rules of free text and of steps say it."""
     patterns_asked = set(patterns(create_app(Settings()).openapi()["paths"])) | set(
         patterns(create_app(Settings()).openapi())
     )
-    assert patterns_asked - {PATTERN, LINE_PATTERN} <= IN_WORDS.keys()
+    assert patterns_asked - {PATTERN, LINE_PATTERN, KNOWN_STEP} <= IN_WORDS.keys()
 
 
 @pytest.mark.parametrize("kind", WRONG)
