@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 from contracts.payment import WalletView
 from contracts.steps import ROLES
@@ -167,6 +168,13 @@ class Stack:
         process = self.processes.pop(name)
         process.send_signal(number)
         return process.wait(WAIT_SECONDS)
+
+    def suspend(self, name: str) -> None:
+        """Let a process stand still, and return when it does: a busy machine takes a while."""
+        process = self.processes[name]
+        process.send_signal(signal.SIGSTOP)
+        status = psutil.Process(process.pid).status
+        until(lambda: status() == psutil.STATUS_STOPPED, f"{name} stands still")
 
     def stop(self) -> None:
         """End every process that is left."""

@@ -112,7 +112,7 @@ def test_a_repeat_is_the_same_one_and_stop_ends_it(stack: Stack) -> None:
     The log names who started it once, however many say it at once, and who was refused.
     """
     workers = stack.processes["workers"]
-    workers.send_signal(signal.SIGSTOP)
+    stack.suspend("workers")
     cancel: dict[str, Any] = APPROVE | {"act": "cancel"}
     with ThreadPoolExecutor(8) as callers:
         starts = list(callers.map(lambda _: start(stack, cancel, "again"), range(8)))
@@ -195,7 +195,8 @@ def test_to_terminate_its_workflow_is_to_stop_it(stack: Stack) -> None:
         stack.temporal("workflow", "terminate", "--workflow-id", f"batch-{batch['batch_id']}")
         batch = over(stack, batch["links"]["self"])
     assert (batch["state"], batch["stop"]["by"]) == ("STOPPED", "temporal")
-    assert batch["counts"]["DONE"] < 4, "one at a time, each for 3 s"
-    assert batch["counts"]["DONE"] + batch["counts"]["SKIPPED"] == MANY
+    counts = batch["counts"]
+    assert counts["SKIPPED"] >= MANY / 2, "one at a time, each for 3 s"
+    assert counts["SKIPPED"] + counts["DONE"] + counts["NOT_REACHED"] == MANY, counts
     [stop] = stack.http.get(f"{log}&act=stop-batch").json()["operations"]
     assert (stop["outcome"], stop["by"], stop["door"]) == ("DONE", "temporal", "temporal")

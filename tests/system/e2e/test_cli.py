@@ -183,7 +183,7 @@ def test_a_start_that_names_no_order_closes_too(
 
 def test_signals_of_every_kind_leave_a_saga_well(stack: Stack) -> None:
     """Malformed and unknown signals are ignored; a valid cancel acts; handlers are described."""
-    stack.processes["payment"].send_signal(signal.SIGSTOP)
+    stack.suspend("payment")
     start(stack, "order-pestered", json.dumps(order()))
     wish = json.dumps({"by": "ann", "reason": "no longer needed"})
     for name, payload in (
@@ -244,7 +244,7 @@ def test_updates_are_refused_when_malformed_or_late(stack: Stack) -> None:
 
     It is too late once the order is closed or completed.
     """
-    stack.processes["payment"].send_signal(signal.SIGSTOP)
+    stack.suspend("payment")
     start(stack, "order-updated", json.dumps(order()))
 
     def update(*payload: str) -> str:
@@ -273,7 +273,7 @@ def test_temporals_own_cancel_is_heeded(stack: Stack) -> None:
 
     It is not lost half-way.
     """
-    stack.processes["payment"].send_signal(signal.SIGSTOP)
+    stack.suspend("payment")
     start(stack, "order-cancelled", json.dumps(order()))
     until(lambda: len(history(stack, "order-cancelled")) > 10, "the payment is commanded")
     stack.temporal("workflow", "cancel", "--workflow-id", "order-cancelled")
@@ -315,7 +315,7 @@ def test_a_reset_neither_charges_nor_refunds_again(stack: Stack) -> None:
 
 def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: Stack) -> None:
     """Terminating skips every compensation: the order does not look as if nothing had happened."""
-    stack.processes["stock"].send_signal(signal.SIGSTOP)
+    stack.suspend("stock")
     start(stack, "order-terminated", json.dumps(order()))
     until(
         lambda: stack.http.get("/orders/terminated").json()["state"] == "PAYMENT_COMPLETED",

@@ -70,7 +70,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @contextmanager
 def hung(stack: Stack, worker: str) -> Iterator[None]:
     """Have a worker hang."""
-    stack.processes[worker].send_signal(signal.SIGSTOP)
+    stack.suspend(worker)
     try:
         yield
     finally:
@@ -189,7 +189,7 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     """
     with hung(stack, "stock"):
         place_paid(stack, "stuck", sku="none")
-        stack.processes["payment"].send_signal(signal.SIGSTOP)
+        stack.suspend("payment")
     until(lambda: causes(stack).get("stuck") == "STUCK", "it is stuck")
     order_view = view(stack, "stuck")
     [group] = (

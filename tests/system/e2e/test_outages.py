@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 
 def stopped_at_payment(stack: Stack, order_id: str) -> None:
     """Place an order that cannot go beyond ProcessPayment, as its worker is suspended."""
-    stack.processes["payment"].send_signal(signal.SIGSTOP)
+    stack.suspend("payment")
     assert stack.place(order(order_id=order_id)).status_code == 202
     until(
         lambda: "ProcessPaymentCommand" in stack.http.get(f"/orders/{order_id}").text,
@@ -121,7 +121,7 @@ def test_reads_need_no_worker(stack: Stack) -> None:
 
 def test_a_stopping_api_answers_whoever_waits(stack: Stack) -> None:
     """When the API is told to stop, callers who wait get their order as it is, at once."""
-    stack.processes["payment"].send_signal(signal.SIGSTOP)
+    stack.suspend("payment")
     with ThreadPoolExecutor(1) as client:
         waiting = client.submit(stack.place, order(order_id="waited-for"), Prefer="wait=30")
         until(

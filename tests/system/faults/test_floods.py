@@ -161,7 +161,7 @@ def test_an_orchestrator_that_was_away_is_no_ones_deadline(stack: Stack) -> None
     with stack.hold_database("payment"):
         stack.place(order(order_id="begun", deadline_seconds=6))
         until(lambda: stack.at_work("begun", "ProcessPayment"), "the payment is at work")
-        stack.processes["orchestrator"].send_signal(signal.SIGSTOP)
+        stack.suspend("orchestrator")
     assert stack.place(order(order_id="placed", deadline_seconds=3)).status_code == 202
     time.sleep(7)
     stack.processes["orchestrator"].send_signal(signal.SIGCONT)

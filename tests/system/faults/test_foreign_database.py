@@ -231,7 +231,7 @@ def test_nobody_serves_from_files_that_are_deleted_under_a_running_system(tmp_pa
         for path in ("/readyz", "/orders/1", "/customers/rich/wallet"):
             until(partial(is_replaced, stack, path), f"{path} says why it is not answered")
         for name in ("order", "payment"):
-            stack.processes[name].send_signal(signal.SIGSTOP)
+            stack.suspend(name)
             for file in tmp_path.glob(f"{name}.db*"):
                 file.unlink()
             for file in data_elsewhere.glob(f"{name}.db*"):

@@ -6,7 +6,6 @@ keys, by which the participants know it.
 """
 
 import json
-import signal
 from functools import partial
 from typing import Any
 
@@ -98,7 +97,7 @@ def test_a_worker_is_killed_when_all_is_done_and_nothing_is_recorded(
     with stack.hold_database("payment"):
         assert stack.place(order(order_id="7", **lines)).status_code == 202
         until(partial(is_answered, stack, "RegisterOrder"), "the order is registered")
-        stack.processes["temporal"].send_signal(signal.SIGSTOP)
+        stack.suspend("temporal")
     until(partial(is_answered, stack, last_step), f"{last_step} is answered")
     stack.kill("workers")
     stack.kill("temporal")

@@ -28,7 +28,7 @@ def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> No
             signal.SIGTERM
         )  # it takes nothing new, and waits for what it has in hand
         until(lambda: "stopping: payment" in stack.log_text("payment"), "the worker is stopping")
-        zombie.send_signal(signal.SIGSTOP)
+        stack.suspend("payment")
     # Only then: a try that found the database locked for too long must not be taken up by the other
     # worker in time.
     until(

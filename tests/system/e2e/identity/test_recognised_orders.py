@@ -41,7 +41,7 @@ def test_an_open_order_is_recognised(stack: Stack, orders: OrderService) -> None
 
     Another body is refused.
     """
-    stack.processes["payment"].send_signal(signal.SIGSTOP)
+    stack.suspend("payment")
     try:
         first = stack.place(order(order_id="open"), Prefer="wait=1")
         assert (first.status_code, first.headers["Preference-Applied"]) == (202, "wait=1")

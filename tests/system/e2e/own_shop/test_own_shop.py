@@ -164,7 +164,7 @@ def test_an_api_without_the_participants_databases_says_so_and_makes_none(
 def test_a_service_that_is_away_is_told_and_hears_it_once(stack: Stack) -> None:
     """A hung worker costs some seconds and a 503; said again, it moves once."""
     offer(stack, "tin", 1)
-    stack.processes["stock"].send_signal(signal.SIGSTOP)
+    stack.suspend("stock")
     answer = move(stack, "tin", 10, "hung")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert answer.elapsed.total_seconds() < 8
