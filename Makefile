@@ -70,7 +70,7 @@ verify: install postgresql chromium node javascript planted ## what takes longer
 	@LOCAL_ACTIVITIES=on WORKFLOW_SANDBOX=off $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
-	@$(BIN)/python -m tests.planted
+	@$(BIN)/python -m tests.planted $(PLANTED)
 
 postgresql: # the server whose binaries the tests start on their own
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \

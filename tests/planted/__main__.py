@@ -1,9 +1,9 @@
-"""The check of the checks: `python -m tests.planted [name …]` plants known bugs.
+"""The check of the checks: `python -m tests.planted [--tests-passed] [name …]` plants known bugs.
 
-It sees that each is caught by its named tests. Each `*.patch` beside this file is a unified diff
-that breaks one promise. Its first lines say which promise, what the bug is, the tests that must
-fail, and by which error if not by an assertion. It is applied to a copy of the project, never to
-the project.
+It sees that each is caught by its named tests, and that these pass without a bug, unless they are
+known to have passed. Each `*.patch` beside this file is a unified diff that breaks one promise. Its
+first lines say which promise, what the bug is, the tests that must fail, and by which error if not
+by an assertion. It is applied to a copy of the project, never to the project.
 """
 
 import os
@@ -32,6 +32,9 @@ AT_ONCE = 4
 """More than a small machine has cores: many tests fail by waiting for what a bug keeps away."""
 
 WIDE = 150
+
+TESTS_PASSED = "--tests-passed"
+"""Says that the tests have passed in this tree, as `make test` has run them a moment ago."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,9 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
-def main(names: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Grow the named plants, or all; show what caught each; return the exit code."""
+    names = [argument for argument in arguments if argument != TESTS_PASSED]
     console = Console(width=None if sys.stdout.isatty() else WIDE)
     start = time.monotonic()
     patches = {patch.stem: patch for patch in sorted(HERE.glob("*.patch"))}
@@ -179,6 +183,8 @@ def main(names: Sequence[str]) -> int:
         return 2
     plants = [Plant.read(patches[name]) for name in names or patches]
     tests = sorted({test for plant in plants for test in plant.tests})
+    if TESTS_PASSED in arguments:
+        tests = []
     with TemporaryDirectory(prefix="planted-") as folder, ThreadPoolExecutor(AT_ONCE) as gardeners:
         copy = copy_to(Path(folder) / "copy")
         # First, and in parts: they take longer than any plant does.
