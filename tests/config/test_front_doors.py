@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 DOORS = [
     ["api.py"],
     ["worker.py"],

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,6 +48,7 @@ def is_name(text: str) -> bool:
 
 
 @pytest.mark.parametrize("reader", READERS)
+@settings(max_examples=40, deadline=None)
 @given(name=st.from_regex(STEP_NAME, fullmatch=True).filter(lambda name: not flaw(name)))
 @example("ProcessPayment-2")
 @example("Überweisung-2")
@@ -67,6 +68,7 @@ def test_each_name_that_an_order_s_step_may_have_is_looked_for(finder: str, behi
         assert FINDERS[finder](f"{step.name}{behind}") == f"{step.name}{behind}"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=70) | st.from_regex(r"[\w.:-]{1,61}\n?", fullmatch=True))
 @example("Pay\n")
 @example("S" * 61)
