@@ -106,6 +106,10 @@ def test_open_streams_are_counted_and_figures_are_told_when_nothing_else_is(stac
         assert figure(samples, "http_requests_in_flight") == 2
         assert stack.http.get("/orders").status_code == 429
     assert count_of_answers(figures(stack), "GET", "/orders", 429) == 1
+    until(
+        lambda: figure(figures(stack), "http_requests_in_flight") == 0,
+        "both are heard to have left: whoever comes next is served",
+    )
 
 
 @pytest.mark.long
