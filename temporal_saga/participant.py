@@ -1,8 +1,8 @@
 """The participant half: how a service takes each command once, and never after its compensation.
 
 Needs `temporal-saga[participant]`: SQLAlchemy, and nothing of Temporal; a worker that serves the
-handlers needs `temporal-saga[workflow]` as well. Commands and answers are
-pydantic models, or whatever has the same two methods.
+handlers needs `temporal-saga[workflow]` as well. Commands and answers are pydantic models, or
+whatever has the same two methods.
 """
 
 from temporal_saga.extras import needs

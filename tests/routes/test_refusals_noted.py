@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 
@@ -22,16 +23,21 @@ from tests.tokens import AUTHENTICATION, bearer
 SAID = {"by": "ann", "reason": "found it cheaper"}
 
 
-async def test_what_a_known_caller_may_not_do_is_noted(
-    tmp_path: Path, open_engine: Callable[[str], sa.Engine]
-) -> None:
-    """With who asked, from where, and for which order; strangers are not in the log."""
-    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+def api_with_log(engine: sa.Engine) -> tuple[FastAPI, Operations]:
+    """Return an API that asks callers who they are, and what it notes of them."""
     OrderService.open(engine)
     operations = Operations(engine)
     settings = {name.lower(): value for name, value in AUTHENTICATION.items()}
     app = create_app(Settings(**settings))  # type: ignore[arg-type]
     app.state.operations_log = OperationsLog(operations)
+    return app, operations
+
+
+async def test_what_a_known_caller_may_not_do_is_noted(
+    tmp_path: Path, open_engine: Callable[[str], sa.Engine]
+) -> None:
+    """With who asked, from where, and for which order; strangers are not in the log."""
+    app, operations = api_with_log(open_engine(f"sqlite:///{tmp_path}/order.db"))
     transport = httpx.ASGITransport(app, client=("10.0.0.7", 4711))
     reader = bearer("orders:read")
     customer = bearer("saga:operate", customer="17850", sub="shopper")
@@ -63,12 +69,7 @@ async def test_a_refusal_names_what_was_asked_for(
     tmp_path: Path, open_engine: Callable[[str], sa.Engine]
 ) -> None:
     """The batch operation, and of what is read the very address: short, no sign of it unseen."""
-    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
-    OrderService.open(engine)
-    operations = Operations(engine)
-    settings = {name.lower(): value for name, value in AUTHENTICATION.items()}
-    app = create_app(Settings(**settings))  # type: ignore[arg-type]
-    app.state.operations_log = OperationsLog(operations)
+    app, operations = api_with_log(open_engine(f"sqlite:///{tmp_path}/order.db"))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://localhost", headers=bearer("orders:read")
